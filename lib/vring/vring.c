@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "vring.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "vring_core.h"
+#include "vring_order.h"
+
+#define BIT(n) (1ull << (n))
+
+uint64_t
+vring_features(void)
+{
+	return BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_INDIRECT_DESC) |
+	       BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ANY_LAYOUT);
+}
+
+static void *
+area(const struct guest_mem *mem, const char *name, uint64_t addr, uint64_t len, uint64_t align,
+     char *err, size_t err_size)
+{
+	void *p;
+
+	if (addr & (align - 1)) {
+		snprintf(err, err_size, "%s at 0x%llx is not aligned to %llu bytes", name,
+			 (unsigned long long)addr, (unsigned long long)align);
+		return NULL;
+	}
+	p = guest_mem_host(mem, addr, len);
+	if (!p)
+		snprintf(err, err_size, "%s at 0x%llx, %llu bytes, is outside the guest's memory",
+			 name, (unsigned long long)addr, (unsigned long long)len);
+	return p;
+}
+
+static bool
+size_is_valid(uint32_t size)
+{
+	return size >= 2 && size <= VRING_MAX_SIZE && (size & (size - 1)) == 0;
+}
+
+/* The data thread polls: a notification would only cost the guest an exit.  With
+ * event indices the guest notifies when it passes ours, once in 65536 chains. */
+static void
+ask_for_silence(struct vring *vr)
+{
+	if (vr->event_idx)
+		order_write16(vring_split_avail_event(vr), (uint16_t)(vr->last_avail - 1));
+	else
+		order_write16(&vr->used->flags, VRING_USED_F_NO_NOTIFY);
+}
+
+int
+vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size)
+{
+	bool event = cfg->features & BIT(VIRTIO_F_EVENT_IDX);
+
+	memset(vr, 0, sizeof(*vr));
+	if (!size_is_valid(cfg->size)) {
+		snprintf(err, err_size, "ring size %u is not a power of two from 2 to %u",
+			 cfg->size, VRING_MAX_SIZE);
+		return -1;
+	}
+	/* nothing is in flight between two owners: every chain taken was returned */
+	if (cfg->avail != cfg->used) {
+		snprintf(err, err_size, "position %u/%u: the two indices of a split ring differ",
+			 cfg->avail, cfg->used);
+		return -1;
+	}
+	vr->desc = area(cfg->mem, "descriptor table", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
+			VRING_DESC_ALIGN, err, err_size);
+	vr->avail = vr->desc ? area(cfg->mem, "available ring", cfg->addr.driver,
+				    VRING_AVAIL_BYTES(cfg->size, event), VRING_AVAIL_ALIGN, err,
+				    err_size)
+			     : NULL;
+	vr->used = vr->avail ? area(cfg->mem, "used ring", cfg->addr.device,
+				    VRING_USED_BYTES(cfg->size, event), VRING_USED_ALIGN, err,
+				    err_size)
+			     : NULL;
+	if (!vr->used)
+		return -1;
+	vr->mem = cfg->mem;
+	vr->run = cfg->run;
+	vr->pos = cfg->pos;
+	vr->generation = cfg->generation;
+	vr->size = (uint16_t)cfg->size;
+	vr->mask = (uint16_t)(cfg->size - 1);
+	vr->last_avail = cfg->avail;
+	vr->last_used = cfg->used;
+	vr->signalled = cfg->used;
+	vr->event_idx = event;
+	vr->indirect = cfg->features & BIT(VIRTIO_F_INDIRECT_DESC);
+	vr->mergeable = cfg->features & BIT(VIRTIO_NET_F_MRG_RXBUF);
+	vr->hdr_len = cfg->features & (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_VERSION_1))
+			      ? VIRTIO_NET_HDR_MODERN
+			      : VIRTIO_NET_HDR_LEGACY;
+	vr->call_fd = cfg->call_fd;
+	ask_for_silence(vr);
+	return 0;
+}
+
+const char *
+vring_fault_text(enum vring_fault fault)
+{
+	switch (fault) {
+	case VRING_OK:
+		return "no fault";
+	case VRING_F_AVAIL_JUMP:
+		return "the available index is ahead by more than the ring's size";
+	case VRING_F_HEAD:
+		return "an available entry is not the number of a descriptor";
+	case VRING_F_NEXT:
+		return "a descriptor's next field is not the number of a descriptor";
+	case VRING_F_LOOP:
+		return "a descriptor chain is a loop or too long";
+	case VRING_F_ADDRESS:
+		return "a buffer is outside the guest's memory";
+	case VRING_F_DIRECTION:
+		return "a descriptor has the wrong direction for its queue";
+	case VRING_F_INDIRECT:
+		return "an indirect descriptor is malformed";
+	case VRING_F_SHORT_BUFFER:
+		return "a receive buffer is shorter than the network header";
+	}
+	return "unknown fault";
+}
+
+void
+vring_kick_guest(const struct vring *vr)
+{
+	if (vr->call_fd >= 0)
+		(void)eventfd_write(vr->call_fd, 1);
+}

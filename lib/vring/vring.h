@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_H
+#define VIRTQ_VRING_H
+
+/*
+ * vring.h - one virtqueue as the device side sees it.
+ *
+ * A vring is made by a control thread, handed to one data thread, and taken
+ * back before it is freed; nobody else looks inside in between.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest_mem.h"
+#include "vring_abi.h"
+
+#define VRING_MAX_SIZE 32768u
+
+/* Descriptors of one chain, indirect ones included.  The specification allows
+ * the queue size; drivers are known to exceed it with indirect tables, and QEMU
+ * stops at the same number. */
+#define VRING_MAX_CHAIN 1024u
+
+/* Where the guest placed the ring: guest-physical addresses. */
+struct vring_addr {
+	uint64_t desc;
+	uint64_t driver;
+	uint64_t device;
+};
+
+/* Why a ring cannot be used any more: the guest broke the specification. */
+enum vring_fault {
+	VRING_OK = 0,
+	VRING_F_AVAIL_JUMP,   /* avail index ran ahead of the ring's size */
+	VRING_F_HEAD,         /* avail entry names no descriptor */
+	VRING_F_NEXT,         /* next names no descriptor */
+	VRING_F_LOOP,         /* chain longer than the ring or VRING_MAX_CHAIN */
+	VRING_F_ADDRESS,      /* a buffer outside the guest's memory */
+	VRING_F_DIRECTION,    /* readable in a receive chain, writable in a transmit chain */
+	VRING_F_INDIRECT,     /* indirect table: length, nesting, NEXT beside it, not negotiated */
+	VRING_F_SHORT_BUFFER, /* receive chain shorter than the header */
+};
+
+/* Counted by the ring itself; read by any thread, written by the data thread. */
+struct vring_counts {
+	uint64_t notified;
+};
+
+struct vring {
+	/* the guest's memory */
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	const struct guest_mem *mem;
+
+	/* the ring state page, or fixed words where there is none */
+	const uint32_t *run;
+	uint64_t *pos; /* NULL: nobody wants to know */
+	uint32_t generation;
+
+	uint16_t size;
+	uint16_t mask;
+	uint16_t last_avail; /* next avail entry to read */
+	uint16_t last_used;  /* next used entry to write */
+	uint16_t signalled;  /* used index at the last look at used_event */
+	uint8_t hdr_len;     /* of the network header, bytes */
+	bool event_idx;
+	bool indirect;
+	bool mergeable;
+	uint8_t fault; /* enum vring_fault; set once, by the data thread */
+
+	int call_fd; /* -1: the guest is not to be interrupted */
+	struct vring_counts count;
+};
+
+/* What vring_init() needs to know. */
+struct vring_config {
+	struct vring_addr addr;
+	uint32_t size; /* entries */
+	uint64_t features;
+	uint16_t avail;
+	uint16_t used;
+	const struct guest_mem *mem; /* must outlive the vring */
+	const uint32_t *run;         /* the run word; must outlive the vring */
+	uint64_t *pos;
+	uint32_t generation;
+	int call_fd; /* stays the caller's */
+};
+
+/* Virtio features that the rings understand. */
+uint64_t vring_features(void);
+
+/*
+ * Checks and sets up a split virtqueue (virtio 2.6).  Returns 0, or -1 with one
+ * sentence in err: bad size, misaligned or outside memory, position beyond the
+ * ring.  Touches guest memory only to ask the guest not to notify.
+ */
+int vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size);
+
+/* A sentence for a fault, without a full stop. */
+const char *vring_fault_text(enum vring_fault fault);
+
+/* Interrupts the guest whether it asks or not: after a change of owner an
+ * interrupt may have been lost. */
+void vring_kick_guest(const struct vring *vr);
+
+#endif /* VIRTQ_VRING_H */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_CORE_H
+#define VIRTQ_VRING_CORE_H
+
+/*
+ * vring_core.h - a batch of chains: snapshotted once from guest memory, checked
+ * and translated, ready to be copied from or to.  Data thread only.
+ *
+ * deq: the guest sends (transmitq), its buffers are read.
+ * enq: the guest receives (receiveq), its buffers are written.
+ */
+
+#include <string.h>
+
+#include "vring.h"
+#include "vring_order.h"
+
+#define VRING_BATCH 32u /* chains */
+
+/* Room for one chain of the greatest length, cut at every region border. */
+#define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)
+
+enum vring_dir { VRING_DEQ, VRING_ENQ };
+
+/* A piece of a buffer in host memory. */
+struct vring_seg {
+	uint8_t *addr;
+	uint32_t len;
+};
+
+struct vring_chain {
+	uint16_t head;
+	uint16_t first; /* in vring_batch.seg */
+	uint16_t nseg;
+	uint32_t len; /* bytes of all pieces; saturates */
+};
+
+struct vring_batch {
+	uint16_t nchain;
+	uint16_t nseg;
+	struct vring_chain chain[VRING_BATCH];
+	struct vring_seg seg[VRING_BATCH_SEGS];
+};
+
+static inline uint16_t *
+vring_split_avail_event(const struct vring *vr)
+{
+	return (uint16_t *)&vr->used->ring[vr->size];
+}
+
+static inline const uint16_t *
+vring_split_used_event(const struct vring *vr)
+{
+	return &vr->avail->ring[vr->size];
+}
+
+/* True while this ring is ours to touch: pairs with G, the device's run word. */
+static inline bool
+vring_is_ours(const struct vring *vr)
+{
+	return order_acquire32(vr->run) == vr->generation;
+}
+
+/* One descriptor, copied once and never looked at again (a torn one is the
+ * guest's own doing, and is checked as what it is). */
+static inline struct vring_desc
+vring_desc_snapshot(const void *at)
+{
+	struct vring_desc d;
+
+	memcpy(&d, at, sizeof(d));
+	order_keep_copy(&d, sizeof(d));
+	return d;
+}
+
+/* Appends [addr, addr + len) to the chain, in as many pieces as it has regions.
+ * A buffer of no length has no address to check and adds nothing. */
+static inline enum vring_fault
+vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_chain *c,
+		 uint64_t addr, uint32_t len)
+{
+	while (len > 0) {
+		uint32_t part = len;
+		uint8_t *host = guest_mem_piece(vr->mem, addr, &part);
+
+		if (!host)
+			return VRING_F_ADDRESS;
+		if (b->nseg == VRING_BATCH_SEGS)
+			return VRING_F_LOOP;
+		b->seg[b->nseg++] = (struct vring_seg){host, part};
+		c->nseg++;
+		c->len = c->len > UINT32_MAX - part ? UINT32_MAX : c->len + part;
+		addr += part;
+		len -= part;
+	}
+	return VRING_OK;
+}
+
+static inline bool
+vring_direction_ok(const struct vring_desc *d, enum vring_dir dir)
+{
+	return !(d->flags & VRING_DESC_F_WRITE) == (dir == VRING_DEQ);
+}
+
+#endif /* VIRTQ_VRING_CORE_H */

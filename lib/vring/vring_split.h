@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_SPLIT_H
+#define VIRTQ_VRING_SPLIT_H
+
+/*
+ * vring_split.h - split virtqueues (virtio 2.6): snapshot, publish, notify.
+ * Data thread only.
+ */
+
+#include "vring_core.h"
+
+/* Chains that the guest has made available; 0 with vr->fault set if it lies. */
+static inline uint16_t
+vring_split_available(struct vring *vr)
+{
+	uint16_t n = (uint16_t)(order_acquire16(&vr->avail->idx) - vr->last_avail);
+
+	if (n > vr->size) {
+		vr->fault = VRING_F_AVAIL_JUMP;
+		return 0;
+	}
+	return n;
+}
+
+/* The table of an indirect descriptor (2.6.5.3), walked entry by entry because
+ * it may cross regions. */
+static inline enum vring_fault
+vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, enum vring_dir dir,
+		     struct vring_batch *b, struct vring_chain *c)
+{
+	uint32_t entries = outer->len / 16;
+	uint32_t i = 0;
+
+	if (!vr->indirect || (outer->flags & VRING_DESC_F_NEXT) || outer->len % 16 != 0 ||
+	    entries == 0 || entries > VRING_MAX_CHAIN)
+		return VRING_F_INDIRECT;
+	for (uint32_t seen = 0; seen < entries; seen++) {
+		enum vring_fault fault;
+		struct vring_desc d;
+		const uint8_t *at;
+
+		if (outer->addr > UINT64_MAX - 16ull * i)
+			return VRING_F_ADDRESS;
+		at = guest_mem_host(vr->mem, outer->addr + 16ull * i, 16);
+		if (!at)
+			return VRING_F_ADDRESS;
+		d = vring_desc_snapshot(at);
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return VRING_F_INDIRECT;
+		if (!vring_direction_ok(&d, dir))
+			return VRING_F_DIRECTION;
+		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
+			return fault;
+		if (d.next >= entries)
+			return VRING_F_NEXT;
+		i = d.next;
+	}
+	return VRING_F_LOOP;
+}
+
+/* One chain, from its head to its end. */
+static inline enum vring_fault
+vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir,
+		  struct vring_batch *b, struct vring_chain *c)
+{
+	uint16_t i = head;
+
+	for (uint32_t seen = 0; seen < vr->size && seen < VRING_MAX_CHAIN; seen++) {
+		struct vring_desc d = vring_desc_snapshot(&vr->desc[i]);
+		enum vring_fault fault;
+
+		/* An indirect descriptor may end a chain of direct ones (2.6.5.3.1). */
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return vring_split_indirect(vr, &d, dir, b, c);
+		if (!vring_direction_ok(&d, dir))
+			return VRING_F_DIRECTION;
+		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
+			return fault;
+		if (d.next >= vr->size)
+			return VRING_F_NEXT;
+		i = d.next;
+	}
+	return VRING_F_LOOP;
+}
+
+/*
+ * Snapshots up to n chains from entry `from` (counted from last_avail) into the
+ * batch, behind those it has.  Stops early when the pieces run out; a chain
+ * that the guest broke sets vr->fault and is not in the batch, those before it
+ * are.  Returns how many were added.
+ */
+static inline uint16_t
+vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t from,
+		     uint16_t n)
+{
+	uint16_t added = 0;
+
+	while (added < n && b->nchain < VRING_BATCH) {
+		uint16_t slot = (uint16_t)(vr->last_avail + from + added) & vr->mask;
+		struct vring_chain *c = &b->chain[b->nchain];
+		uint16_t head = order_read16(&vr->avail->ring[slot]);
+		enum vring_fault fault = VRING_F_HEAD;
+
+		*c = (struct vring_chain){.head = head, .first = b->nseg};
+		if (head < vr->size)
+			fault = vring_split_chain(vr, head, dir, b, c);
+		if (fault != VRING_OK) {
+			bool full = b->nseg == VRING_BATCH_SEGS && c->first > 0;
+
+			b->nseg = c->first;
+			/* no room is a fault only of a chain that has the room for itself */
+			if (!full)
+				vr->fault = fault;
+			break;
+		}
+		b->nchain++;
+		added++;
+	}
+	return added;
+}
+
+/* Writes one used entry, `at` places behind the published ones. */
+static inline void
+vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
+{
+	struct vring_used_elem *e = &vr->used->ring[(uint16_t)(vr->last_used + at) & vr->mask];
+
+	order_write32(&e->id, head);
+	order_write32(&e->len, len);
+}
+
+/* Whether the guest asked to be told about used entries (old, new] (2.6.7.2). */
+static inline bool
+vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
+{
+	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
+}
+
+/* Gives n chains back: moves the used index, says where we are, and tells the
+ * guest if it asked.  Returns whether it was told. */
+static inline bool
+vring_split_publish(struct vring *vr, uint16_t n)
+{
+	uint16_t old = vr->signalled;
+	bool tell;
+
+	vr->last_avail += n;
+	vr->last_used += n;
+	order_release16(&vr->used->idx, vr->last_used);
+	if (vr->pos)
+		order_write64(vr->pos, (uint64_t)vr->last_avail | (uint64_t)vr->last_used << 16 |
+					       1ull << 32);
+	/* C: the guest may turn notifications on between our store and our look */
+	order_fence();
+	if (vr->event_idx) {
+		tell = vring_need_event(order_read16(vring_split_used_event(vr)), vr->last_used,
+					old);
+		vr->signalled = vr->last_used;
+	} else {
+		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+	}
+	if (tell) {
+		vr->count.notified++;
+		vring_kick_guest(vr);
+	}
+	return tell;
+}
+
+#endif /* VIRTQ_VRING_SPLIT_H */
