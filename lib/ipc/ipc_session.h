@@ -13,13 +13,12 @@
 #include "ipc_msg.h"
 #include "virtq_ipc.h"
 
-enum ipc_state {
-	IPC_NEW = 1 << 0,     /* connected, HELLO has to come */
-	IPC_IDLE = 1 << 1,    /* said HELLO, has no memory yet */
-	IPC_READY = 1 << 2,   /* has memory, is stopped */
-	IPC_RUNNING = 1 << 3, /* between START and STOP */
-	IPC_DEAD = 1 << 4,    /* to be closed by its owner */
-};
+/* How long the owner waits for HELLO before it fails the session with
+ * VIRTQ_IPC_E_TIMEOUT.  The session keeps no clock. */
+#define IPC_HELLO_TIMEOUT_MS 2000
+
+/* Messages that one ipc_session_input() handles at most. */
+#define IPC_INPUT_BURST 16
 
 struct ipc_session;
 
