@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+#
+# Compiler and linker flags.  CFLAGS, CPPFLAGS and LDFLAGS stay the user's: what
+# is given on the command line or in the environment is added behind these.
+
+CC = gcc
+AR = ar
+CLANG_FORMAT = clang-format
+PYTHON = /usr/bin/python3
+
+OPT = -O3 -g
+WARN = -Wall -Wextra -Werror -Wformat -Werror=format-security
+HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
+HARDEN_LD = -Wl,-z,relro -Wl,-z,now
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# Control-flow enforcement is a feature of x86 alone.
+ifneq ($(filter x86_64 i%86,$(shell uname -m)),)
+HARDEN += -fcf-protection
+endif
+
+VQ_CPPFLAGS = -D_GNU_SOURCE
+VQ_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN)
+VQ_LDFLAGS = $(HARDEN_LD)
+
+# Instruction sets that one translation unit alone may use, because the choice
+# is made when the program runs.  The name is that of the source file.
+CFLAGS_virtq_burst_avx2 = -mavx2
+CFLAGS_virtq_burst_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq

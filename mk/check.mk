@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+
+.PHONY: check unit layering format format-check wire-check e2e
+
+check:
+	$(Q)mk/check.sh
+
+unit: $(UNIT_TESTS)
+	$(Q)mk/unit.sh $(UNIT_TESTS)
+
+layering:
+	$(Q)mk/layering.sh
+
+wire-check:
+	$(Q)if [ -e mk/qemu-wire-check.sh ]; then sh mk/qemu-wire-check.sh; fi
+
+e2e: $(PLUGIN)
+	$(Q)mk/e2e.sh $(E2E)
+
+# The QEMU series follows QEMU's own style, not this one.
+FORMATTED = $(shell git ls-files -co --exclude-standard -- '*.c' '*.h' ':!qemu-patches')
+
+format:
+	$(Q)$(CLANG_FORMAT) -i $(FORMATTED)
+
+format-check:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror --ferror-limit=3 $(FORMATTED)

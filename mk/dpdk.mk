@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+#
+# DPDK's flags, asked of pkg-config at every run; the files change only when the
+# answer does.
+
+DPDK_FLAGS := $(B)/dpdk.cflags $(B)/dpdk.app.cflags $(B)/dpdk.libs $(B)/dpdk.app.libs
+
+$(DPDK_FLAGS): $(B)/dpdk.asked ;
+
+.PHONY: $(B)/dpdk.asked
+$(B)/dpdk.asked:
+	@mk/dpdk-flags.sh $(B)

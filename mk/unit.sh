@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+#
+# usage: unit.sh PROGRAM...
+#
+# Runs the unit-test programs one after the other; one line for each, and what
+# it printed when it failed.
+set -u
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT INT TERM
+passed=0 failed=0
+for t in "$@"; do
+	if timeout 300 "$t" >"$log" 2>&1 </dev/null; then
+		passed=$((passed + 1))
+		echo "  PASS    $t"
+	else
+		echo "  FAIL    $t (exit status $?)"
+		failed=$((failed + 1))
+		sed 's/^/          /' "$log"
+	fi
+done
+[ "$failed" = 0 ]
