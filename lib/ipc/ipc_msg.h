@@ -126,6 +126,8 @@ int ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg
 /* The last guest-physical byte that a checked table names. */
 uint64_t ipc_mem_last(const struct virtq_ipc_mem_table *table);
 
+bool ipc_all_zero(const void *p, size_t len);
+
 /* Copies at most size - 1 bytes of peer-supplied text (at most len of them are
  * read), with a question mark for every byte that is not printable ASCII, and
  * terminates dst.  size is at least 1. */
