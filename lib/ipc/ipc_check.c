@@ -17,8 +17,7 @@
 #define LOG_SHIFT 15
 
 /* NUL-terminated printable ASCII: it goes to logs and terminals. */
-static int
-check_name(const char *what, const char *name, struct ipc_err *err)
+static int check_name(const char *what, const char *name, struct ipc_err *err)
 {
 	for (size_t i = 0; i < VIRTQ_IPC_NAME_LEN; i++) {
 		if (name[i] == '\0')
@@ -32,8 +31,7 @@ check_name(const char *what, const char *name, struct ipc_err *err)
 			   VIRTQ_IPC_NAME_LEN);
 }
 
-static int
-check_reserved(const char *what, bool zero, struct ipc_err *err)
+static int check_reserved(const char *what, bool zero, struct ipc_err *err)
 {
 	if (zero)
 		return 0;
@@ -41,8 +39,7 @@ check_reserved(const char *what, bool zero, struct ipc_err *err)
 			   what);
 }
 
-static int
-check_text(const char *what, const char *text, struct ipc_err *err)
+static int check_text(const char *what, const char *text, struct ipc_err *err)
 {
 	if (memchr(text, '\0', VIRTQ_IPC_TEXT_LEN))
 		return 0;
@@ -50,9 +47,8 @@ check_text(const char *what, const char *text, struct ipc_err *err)
 			   what);
 }
 
-int
-ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		struct ipc_err *err)
+int ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_hello *h = payload;
 
@@ -78,9 +74,8 @@ ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx
 			      !h->reserved0 && ipc_all_zero(h->reserved, sizeof(h->reserved)), err);
 }
 
-int
-ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-	       struct ipc_err *err)
+int ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		   struct ipc_err *err)
 {
 	const struct virtq_ipc_link *l = payload;
 
@@ -93,9 +88,8 @@ ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_ctx 
 	return check_reserved("LINK", ipc_all_zero(l->reserved0, sizeof(l->reserved0)), err);
 }
 
-int
-ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		   struct ipc_err *err)
+int ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		       struct ipc_err *err)
 {
 	const struct virtq_ipc_hello_ok *h = payload;
 
@@ -111,22 +105,24 @@ ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_msg_
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "HELLO_OK has protocol features that were not offered");
 	if (check_name("HELLO_OK's port", h->port, err) ||
-	    check_reserved("HELLO_OK", !h->reserved0 && !h->reserved1 &&
-			   ipc_all_zero(h->reserved, sizeof(h->reserved)), err))
+	    check_reserved("HELLO_OK",
+			   !h->reserved0 && !h->reserved1 &&
+				   ipc_all_zero(h->reserved, sizeof(h->reserved)),
+			   err))
 		return -1;
 	return ipc_check_link(&h->link, nfds, ctx, err);
 }
 
-static int
-check_region(uint32_t i, const struct virtq_ipc_region *r, struct ipc_err *err)
+static int check_region(uint32_t i, const struct virtq_ipc_region *r, struct ipc_err *err)
 {
 	if (r->size == 0)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "memory region %" PRIu32 " is empty",
 				   i);
 	if ((r->guest_addr | r->size | r->fd_offset) & PAGE_BITS)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY,
-				   "memory region %" PRIu32 " is not aligned to 4096: address %#"
-				   PRIx64 ", size %#" PRIx64 ", offset %#" PRIx64,
+				   "memory region %" PRIu32
+				   " is not aligned to 4096: address %#" PRIx64 ", size %#" PRIx64
+				   ", offset %#" PRIx64,
 				   i, r->guest_addr, r->size, r->fd_offset);
 	if (r->size > UINT64_MAX - r->guest_addr)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY,
@@ -143,31 +139,25 @@ check_region(uint32_t i, const struct virtq_ipc_region *r, struct ipc_err *err)
 }
 
 /* Neither of the two wraps. */
-static bool
-overlap(const struct virtq_ipc_region *a, const struct virtq_ipc_region *b)
+static bool overlap(const struct virtq_ipc_region *a, const struct virtq_ipc_region *b)
 {
 	return a->guest_addr < b->guest_addr + b->size && b->guest_addr < a->guest_addr + a->size;
 }
 
-static int
-check_overlaps(const struct virtq_ipc_mem_table *t, struct ipc_err *err)
+static int check_overlaps(const struct virtq_ipc_mem_table *t, struct ipc_err *err)
 {
 	for (uint32_t i = 0; i < t->count; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (overlap(&t->region[i], &t->region[j]))
 				return ipc_err_set(err, VIRTQ_IPC_E_MEMORY,
-						   "memory regions %" PRIu32 " and %" PRIu32
-						   " overlap at %#" PRIx64,
-						   j, i,
-						   t->region[i].guest_addr >
-						   t->region[j].guest_addr ?
-						   t->region[i].guest_addr :
-						   t->region[j].guest_addr);
+						   "memory regions %" PRIu32 " at %#" PRIx64
+						   " and %" PRIu32 " at %#" PRIx64 " overlap",
+						   j, t->region[j].guest_addr, i,
+						   t->region[i].guest_addr);
 	return 0;
 }
 
-uint64_t
-ipc_mem_last(const struct virtq_ipc_mem_table *table)
+uint64_t ipc_mem_last(const struct virtq_ipc_mem_table *table)
 {
 	uint64_t last = 0;
 
@@ -181,8 +171,7 @@ ipc_mem_last(const struct virtq_ipc_mem_table *table)
 }
 
 /* A log that does not reach to the end of memory would be written behind its end. */
-static int
-check_log_covers(uint64_t log_size, uint64_t mem_last, struct ipc_err *err)
+static int check_log_covers(uint64_t log_size, uint64_t mem_last, struct ipc_err *err)
 {
 	if ((mem_last >> LOG_SHIFT) < log_size)
 		return 0;
@@ -191,9 +180,8 @@ check_log_covers(uint64_t log_size, uint64_t mem_last, struct ipc_err *err)
 			   log_size, mem_last);
 }
 
-int
-ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err)
+int ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+			struct ipc_err *err)
 {
 	const struct virtq_ipc_mem_table *t = payload;
 
@@ -208,18 +196,19 @@ ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc_msg
 	for (uint32_t i = 0; i < t->count; i++)
 		if (check_region(i, &t->region[i], err))
 			return -1;
-	if (check_reserved("MEM_TABLE", !t->reserved &&
-			   ipc_all_zero(t->region + t->count, (VIRTQ_IPC_MAX_REGIONS - t->count) *
-				    sizeof(t->region[0])), err))
+	if (check_reserved("MEM_TABLE",
+			   !t->reserved && ipc_all_zero(t->region + t->count,
+							(VIRTQ_IPC_MAX_REGIONS - t->count) *
+								sizeof(t->region[0])),
+			   err))
 		return -1;
 	if (check_overlaps(t, err))
 		return -1;
 	return ctx->log_size ? check_log_covers(ctx->log_size, ipc_mem_last(t), err) : 0;
 }
 
-int
-ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err)
+int ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+			struct ipc_err *err)
 {
 	const struct virtq_ipc_queue_fds *q = payload;
 	uint32_t queues = 2 * ctx->max_pairs;
@@ -241,9 +230,8 @@ ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc_msg
 	return 0;
 }
 
-int
-ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-	      struct ipc_err *err)
+int ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		  struct ipc_err *err)
 {
 	const struct virtq_ipc_log *l = payload;
 
@@ -252,8 +240,8 @@ ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *
 				   "LOG has enable %" PRIu32 ", expected 0 or 1", l->enable);
 	if (nfds != l->enable)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "LOG with enable %" PRIu32 " carries %u descriptors, expected %"
-				   PRIu32,
+				   "LOG with enable %" PRIu32
+				   " carries %u descriptors, expected %" PRIu32,
 				   l->enable, nfds, l->enable);
 	if (check_reserved("LOG", !l->reserved, err))
 		return -1;
@@ -263,15 +251,14 @@ ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "dirty log is empty");
 	if (l->offset > INT64_MAX || l->size > INT64_MAX - l->offset)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY,
-				   "dirty log wraps in its file: offset %#" PRIx64 ", size %#"
-				   PRIx64,
+				   "dirty log wraps in its file: offset %#" PRIx64
+				   ", size %#" PRIx64,
 				   l->offset, l->size);
 	return check_log_covers(l->size, ctx->mem_last, err);
 }
 
-int
-ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		   struct ipc_err *err)
+int ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		       struct ipc_err *err)
 {
 	const struct virtq_ipc_counters *c = payload;
 
@@ -280,9 +267,8 @@ ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_msg_
 	return check_reserved("COUNTERS", !c->reserved, err);
 }
 
-int
-ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		 struct ipc_err *err)
+int ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		     struct ipc_err *err)
 {
 	const struct virtq_ipc_broken *b = payload;
 
@@ -296,9 +282,8 @@ ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_msg_ct
 	return check_text("BROKEN", b->text, err);
 }
 
-int
-ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		struct ipc_err *err)
+int ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_error *e = payload;
 

@@ -17,19 +17,17 @@
 
 /* VIRTIO_NET_F_GUEST_* that the control queue can switch (virtio 1.3, 5.1.3):
  * CSUM 1, TSO4 7, TSO6 8, ECN 9, UFO 10, RSC4 41, RSC6 42, USO4 54, USO6 55. */
-#define GUEST_OFFLOADS                                                                             \
-	((1ull << 1) | (1ull << 7) | (1ull << 8) | (1ull << 9) | (1ull << 10) | (1ull << 41) |     \
+#define GUEST_OFFLOADS                                                                         \
+	((1ull << 1) | (1ull << 7) | (1ull << 8) | (1ull << 9) | (1ull << 10) | (1ull << 41) | \
 	 (1ull << 42) | (1ull << 54) | (1ull << 55))
 
-static int
-malformed(struct ipc_err *err, const char *what)
+static int malformed(struct ipc_err *err, const char *what)
 {
 	return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED, "%s", what);
 }
 
-int
-ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		  struct ipc_err *err)
+int ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		      struct ipc_err *err)
 {
 	const struct virtq_ipc_rxstate *rx = payload;
 	uint32_t macs = (uint32_t)rx->num_uni + rx->num_multi;
@@ -57,14 +55,13 @@ ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_c
 }
 
 /* One of the three parts of a ring: len bytes at addr, aligned. */
-static int
-check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len, uint64_t align,
-	   struct ipc_err *err)
+static int check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len, uint64_t align,
+		      struct ipc_err *err)
 {
 	if (addr & (align - 1))
 		return ipc_err_set(err, VIRTQ_IPC_E_RING,
-				   "queue %" PRIu32 ": %s at %#" PRIx64 " is not aligned to %"
-				   PRIu64,
+				   "queue %" PRIu32 ": %s at %#" PRIx64
+				   " is not aligned to %" PRIu64,
 				   i, what, addr, align);
 	if (len > UINT64_MAX - addr)
 		return ipc_err_set(err, VIRTQ_IPC_E_RING,
@@ -72,8 +69,7 @@ check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len, uint64_t a
 	return 0;
 }
 
-static int
-check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
+static int check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 {
 	uint64_t n = q->size;
 
@@ -97,8 +93,7 @@ check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 	return 0;
 }
 
-static int
-check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
+static int check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 {
 	if (check_area(i, "descriptor ring", q->desc, 16 * (uint64_t)q->size, 16, err) ||
 	    check_area(i, "driver event area", q->driver, 4, 4, err) ||
@@ -113,20 +108,19 @@ check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 	}
 	if ((q->pos.avail & 0x7fffu) >= q->size || (q->pos.used & 0x7fffu) >= q->size)
 		return ipc_err_set(err, VIRTQ_IPC_E_RING,
-				   "queue %" PRIu32 ": position %u or %u is outside the size %"
-				   PRIu32,
+				   "queue %" PRIu32
+				   ": position %u or %u is outside the size %" PRIu32,
 				   i, q->pos.avail & 0x7fffu, q->pos.used & 0x7fffu, q->size);
 	return 0;
 }
 
-static int
-check_pos(const struct virtq_ipc_ring_pos *pos)
+static int check_pos(const struct virtq_ipc_ring_pos *pos)
 {
 	return pos->reserved || (pos->flags & ~VIRTQ_IPC_POS_VALID) ? -1 : 0;
 }
 
-static int
-check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed, struct ipc_err *err)
+static int check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed,
+		       struct ipc_err *err)
 {
 	if ((q->flags & ~VIRTQ_IPC_Q_ENABLED) || q->reserved || check_pos(&q->pos))
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
@@ -144,9 +138,8 @@ check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed, struct ipc
 	return packed ? check_packed(i, q, err) : check_split(i, q, err);
 }
 
-int
-ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		struct ipc_err *err)
+int ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_start *st = payload;
 	bool packed = st->features & F_RING_PACKED;
@@ -164,9 +157,9 @@ ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "state page has %" PRIu64 " bytes, expected at least %" PRIu64,
 				   st->state_size, VIRTQ_IPC_STATE_SIZE(st->num_queues));
-	if (st->reserved || !ipc_all_zero(st->queue + st->num_queues,
-				      (VIRTQ_IPC_MAX_QUEUES - st->num_queues) *
-				      sizeof(st->queue[0])))
+	if (st->reserved ||
+	    !ipc_all_zero(st->queue + st->num_queues,
+			  (VIRTQ_IPC_MAX_QUEUES - st->num_queues) * sizeof(st->queue[0])))
 		return malformed(err, "START has reserved bits that are not zero");
 	if (ipc_check_rxstate(&st->rx, nfds, ctx, err))
 		return -1;
@@ -176,9 +169,8 @@ ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx
 	return 0;
 }
 
-int
-ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		  struct ipc_err *err)
+int ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		      struct ipc_err *err)
 {
 	const struct virtq_ipc_stopped *st = payload;
 
@@ -190,8 +182,9 @@ ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_c
 	for (uint32_t i = 0; i < st->num_queues; i++)
 		if (check_pos(&st->pos[i]))
 			return malformed(err, "STOPPED has reserved bits that are not zero");
-	if (st->reserved || !ipc_all_zero(st->pos + st->num_queues,
-				      (VIRTQ_IPC_MAX_QUEUES - st->num_queues) * sizeof(st->pos[0])))
+	if (st->reserved ||
+	    !ipc_all_zero(st->pos + st->num_queues,
+			  (VIRTQ_IPC_MAX_QUEUES - st->num_queues) * sizeof(st->pos[0])))
 		return malformed(err, "STOPPED has reserved bits that are not zero");
 	return 0;
 }

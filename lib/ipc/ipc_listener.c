@@ -29,21 +29,18 @@ struct ipc_listener {
 	char lock_path[IPC_PATH_MAX + sizeof(LOCK_SUFFIX)];
 };
 
-static int
-refuse(struct ipc_err *err, const char *path, const char *why)
+static int refuse(struct ipc_err *err, const char *path, const char *why)
 {
 	return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "connector %s: %s", path, why);
 }
 
-static int
-refuse_errno(struct ipc_err *err, const char *path, const char *what)
+static int refuse_errno(struct ipc_err *err, const char *path, const char *what)
 {
 	return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "connector %s: %s: %s", path, what,
 			   strerror(errno));
 }
 
-static int
-check_path(const char *path, struct ipc_err *err)
+static int check_path(const char *path, struct ipc_err *err)
 {
 	size_t len = path ? strlen(path) : 0;
 
@@ -59,8 +56,7 @@ check_path(const char *path, struct ipc_err *err)
 	return 0;
 }
 
-static int
-check_dir(const char *path, struct ipc_err *err)
+static int check_dir(const char *path, struct ipc_err *err)
 {
 	char dir[IPC_PATH_MAX + 1];
 	char *slash;
@@ -88,8 +84,7 @@ check_dir(const char *path, struct ipc_err *err)
  * alone: with fs.protected_regular the kernel refuses even root an O_CREAT on a
  * file of another user in /tmp, such as the one a killed process left.
  */
-static int
-open_lock(const char *lock_path)
+static int open_lock(const char *lock_path)
 {
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	int fd = open(lock_path, flags);
@@ -102,8 +97,7 @@ open_lock(const char *lock_path)
 	return fd;
 }
 
-static int
-refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
+static int refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
 {
 	char text[16] = "";
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
@@ -118,8 +112,7 @@ refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
 }
 
 /* Is the file that is locked still the one with the name? */
-static bool
-same_file(int fd, const char *path)
+static bool same_file(int fd, const char *path)
 {
 	struct stat a, b;
 
@@ -128,8 +121,7 @@ same_file(int fd, const char *path)
 }
 
 /* 0 locked, 1 try again, -1 refused */
-static int
-try_lock(struct ipc_listener *l, struct ipc_err *err)
+static int try_lock(struct ipc_listener *l, struct ipc_err *err)
 {
 	int fd = open_lock(l->lock_path);
 	struct stat st;
@@ -143,11 +135,12 @@ try_lock(struct ipc_listener *l, struct ipc_err *err)
 				    "no process uses it");
 	}
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		ret = refuse(err, l->path, "its lock file (the path with .lock) is not a regular "
-					   "file: remove it");
+		ret = refuse(err, l->path,
+			     "its lock file (the path with .lock) is not a regular "
+			     "file: remove it");
 	} else if (flock(fd, LOCK_EX | LOCK_NB)) {
-		ret = errno == EWOULDBLOCK ? refuse_locked(l, fd, err) :
-					     refuse_errno(err, l->path, "cannot lock it");
+		ret = errno == EWOULDBLOCK ? refuse_locked(l, fd, err)
+					   : refuse_errno(err, l->path, "cannot lock it");
 	} else if (!same_file(fd, l->lock_path)) {
 		ret = 1;
 	} else {
@@ -158,8 +151,7 @@ try_lock(struct ipc_listener *l, struct ipc_err *err)
 	return ret;
 }
 
-static int
-take_lock(struct ipc_listener *l, struct ipc_err *err)
+static int take_lock(struct ipc_listener *l, struct ipc_err *err)
 {
 	char text[16];
 	int ret = 1, len;
@@ -177,8 +169,7 @@ take_lock(struct ipc_listener *l, struct ipc_err *err)
 	return 0;
 }
 
-static void
-set_addr(struct sockaddr_un *addr, const char *path)
+static void set_addr(struct sockaddr_un *addr, const char *path)
 {
 	memset(addr, 0, sizeof(*addr));
 	addr->sun_family = AF_UNIX;
@@ -186,8 +177,7 @@ set_addr(struct sockaddr_un *addr, const char *path)
 }
 
 /* Does somebody listen?  The lock is ours, so it is no process that keeps to it. */
-static bool
-is_live(const char *path)
+static bool is_live(const char *path)
 {
 	struct sockaddr_un addr;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -202,8 +192,7 @@ is_live(const char *path)
 }
 
 /* What stands at the path may be removed only if it is a socket without a process. */
-static int
-clear_path(struct ipc_listener *l, struct ipc_err *err)
+static int clear_path(struct ipc_listener *l, struct ipc_err *err)
 {
 	struct stat st;
 
@@ -213,18 +202,19 @@ clear_path(struct ipc_listener *l, struct ipc_err *err)
 		return refuse_errno(err, l->path, "cannot look at it");
 	}
 	if (!S_ISSOCK(st.st_mode))
-		return refuse(err, l->path, "a file that is not a socket has this name: choose "
-					    "another path or remove it");
+		return refuse(err, l->path,
+			      "a file that is not a socket has this name: choose "
+			      "another path or remove it");
 	if (is_live(l->path))
 		return refuse(err, l->path, "another process serves it: choose another path");
 	if (unlink(l->path))
-		return refuse_errno(err, l->path, "cannot remove the socket of a process that is "
-						  "gone");
+		return refuse_errno(err, l->path,
+				    "cannot remove the socket of a process that is "
+				    "gone");
 	return 0;
 }
 
-static int
-bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
+static int bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 {
 	struct sockaddr_un addr;
 	struct stat st;
@@ -251,8 +241,7 @@ bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 	return 0;
 }
 
-struct ipc_listener *
-ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
+struct ipc_listener *ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
 {
 	struct ipc_listener *l;
 
@@ -274,8 +263,7 @@ ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
 	return l;
 }
 
-void
-ipc_listener_close(struct ipc_listener *l)
+void ipc_listener_close(struct ipc_listener *l)
 {
 	struct stat st;
 
@@ -294,20 +282,17 @@ ipc_listener_close(struct ipc_listener *l)
 	free(l);
 }
 
-int
-ipc_listener_fd(const struct ipc_listener *l)
+int ipc_listener_fd(const struct ipc_listener *l)
 {
 	return l->fd;
 }
 
-const char *
-ipc_listener_path(const struct ipc_listener *l)
+const char *ipc_listener_path(const struct ipc_listener *l)
 {
 	return l->path;
 }
 
-int
-ipc_listener_accept(struct ipc_listener *l)
+int ipc_listener_accept(struct ipc_listener *l)
 {
 	int fd;
 
@@ -319,8 +304,7 @@ ipc_listener_accept(struct ipc_listener *l)
 	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 }
 
-bool
-ipc_accept_exhausted(int ret)
+bool ipc_accept_exhausted(int ret)
 {
 	return ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM || ret == -ENOBUFS;
 }

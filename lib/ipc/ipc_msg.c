@@ -11,45 +11,44 @@
 
 /* Sorted by type only to be read easily; ipc_msg_row() does not rely on it. */
 static const struct ipc_msg_row rows[] = {
-	{ VIRTQ_IPC_HELLO, "HELLO", sizeof(struct virtq_ipc_hello), 0, 0, IPC_TO_PMD, IPC_NEW, 0,
-	  false, ipc_check_hello },
-	{ VIRTQ_IPC_MEM_TABLE, "MEM_TABLE", sizeof(struct virtq_ipc_mem_table), 1,
-	  VIRTQ_IPC_MAX_REGIONS, IPC_TO_PMD, AFTER_HELLO, 0, false, ipc_check_mem_table },
-	{ VIRTQ_IPC_QUEUE_FDS, "QUEUE_FDS", sizeof(struct virtq_ipc_queue_fds), 2,
-	  VIRTQ_IPC_MAX_FDS, IPC_TO_PMD, IPC_IDLE | IPC_READY, 0, false, ipc_check_queue_fds },
-	{ VIRTQ_IPC_START, "START", sizeof(struct virtq_ipc_start), 1, 1, IPC_TO_PMD, IPC_READY, 0,
-	  false, ipc_check_start },
-	{ VIRTQ_IPC_STOP, "STOP", 0, 0, 0, IPC_TO_PMD, IPC_RUNNING, 0, false, NULL },
-	{ VIRTQ_IPC_RXSTATE, "RXSTATE", sizeof(struct virtq_ipc_rxstate), 0, 0, IPC_TO_PMD,
-	  AFTER_HELLO, 0, false, ipc_check_rxstate },
-	{ VIRTQ_IPC_LOG, "LOG", sizeof(struct virtq_ipc_log), 0, 1, IPC_TO_PMD, AFTER_HELLO,
-	  VIRTQ_IPC_F_LOG, false, ipc_check_log },
-	{ VIRTQ_IPC_GET_COUNTERS, "GET_COUNTERS", 0, 0, 0, IPC_TO_PMD, AFTER_HELLO,
-	  VIRTQ_IPC_F_COUNTERS, false, NULL },
+	{VIRTQ_IPC_HELLO, "HELLO", sizeof(struct virtq_ipc_hello), 0, 0, IPC_TO_PMD, IPC_NEW, 0,
+	 false, ipc_check_hello},
+	{VIRTQ_IPC_MEM_TABLE, "MEM_TABLE", sizeof(struct virtq_ipc_mem_table), 1,
+	 VIRTQ_IPC_MAX_REGIONS, IPC_TO_PMD, AFTER_HELLO, 0, false, ipc_check_mem_table},
+	{VIRTQ_IPC_QUEUE_FDS, "QUEUE_FDS", sizeof(struct virtq_ipc_queue_fds), 2, VIRTQ_IPC_MAX_FDS,
+	 IPC_TO_PMD, IPC_IDLE | IPC_READY, 0, false, ipc_check_queue_fds},
+	{VIRTQ_IPC_START, "START", sizeof(struct virtq_ipc_start), 1, 1, IPC_TO_PMD, IPC_READY, 0,
+	 false, ipc_check_start},
+	{VIRTQ_IPC_STOP, "STOP", 0, 0, 0, IPC_TO_PMD, IPC_RUNNING, 0, false, NULL},
+	{VIRTQ_IPC_RXSTATE, "RXSTATE", sizeof(struct virtq_ipc_rxstate), 0, 0, IPC_TO_PMD,
+	 AFTER_HELLO, 0, false, ipc_check_rxstate},
+	{VIRTQ_IPC_LOG, "LOG", sizeof(struct virtq_ipc_log), 0, 1, IPC_TO_PMD, AFTER_HELLO,
+	 VIRTQ_IPC_F_LOG, false, ipc_check_log},
+	{VIRTQ_IPC_GET_COUNTERS, "GET_COUNTERS", 0, 0, 0, IPC_TO_PMD, AFTER_HELLO,
+	 VIRTQ_IPC_F_COUNTERS, false, NULL},
 
-	{ VIRTQ_IPC_HELLO_OK, "HELLO_OK", sizeof(struct virtq_ipc_hello_ok), 0, 0, IPC_TO_DEVICE,
-	  IPC_NEW, 0, true, ipc_check_hello_ok },
-	{ VIRTQ_IPC_MEM_OK, "MEM_OK", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, 0, true, NULL },
-	{ VIRTQ_IPC_START_OK, "START_OK", 0, 0, 0, IPC_TO_DEVICE, IPC_READY, 0, true, NULL },
-	{ VIRTQ_IPC_STOPPED, "STOPPED", sizeof(struct virtq_ipc_stopped), 0, 0, IPC_TO_DEVICE,
-	  IPC_RUNNING, 0, true, ipc_check_stopped },
-	{ VIRTQ_IPC_LOG_OK, "LOG_OK", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, VIRTQ_IPC_F_LOG, true,
-	  NULL },
-	{ VIRTQ_IPC_COUNTERS, "COUNTERS", sizeof(struct virtq_ipc_counters), 0, 0, IPC_TO_DEVICE,
-	  AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, true, ipc_check_counters },
-	{ VIRTQ_IPC_LINK, "LINK", sizeof(struct virtq_ipc_link), 0, 0, IPC_TO_DEVICE, AFTER_HELLO,
-	  0, false, ipc_check_link },
-	{ VIRTQ_IPC_ANNOUNCE, "ANNOUNCE", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO,
-	  VIRTQ_IPC_F_ANNOUNCE, false, NULL },
-	{ VIRTQ_IPC_BROKEN, "BROKEN", sizeof(struct virtq_ipc_broken), 0, 0, IPC_TO_DEVICE,
-	  IPC_RUNNING, 0, false, ipc_check_broken },
+	{VIRTQ_IPC_HELLO_OK, "HELLO_OK", sizeof(struct virtq_ipc_hello_ok), 0, 0, IPC_TO_DEVICE,
+	 IPC_NEW, 0, true, ipc_check_hello_ok},
+	{VIRTQ_IPC_MEM_OK, "MEM_OK", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, 0, true, NULL},
+	{VIRTQ_IPC_START_OK, "START_OK", 0, 0, 0, IPC_TO_DEVICE, IPC_READY, 0, true, NULL},
+	{VIRTQ_IPC_STOPPED, "STOPPED", sizeof(struct virtq_ipc_stopped), 0, 0, IPC_TO_DEVICE,
+	 IPC_RUNNING, 0, true, ipc_check_stopped},
+	{VIRTQ_IPC_LOG_OK, "LOG_OK", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, VIRTQ_IPC_F_LOG, true,
+	 NULL},
+	{VIRTQ_IPC_COUNTERS, "COUNTERS", sizeof(struct virtq_ipc_counters), 0, 0, IPC_TO_DEVICE,
+	 AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, true, ipc_check_counters},
+	{VIRTQ_IPC_LINK, "LINK", sizeof(struct virtq_ipc_link), 0, 0, IPC_TO_DEVICE, AFTER_HELLO, 0,
+	 false, ipc_check_link},
+	{VIRTQ_IPC_ANNOUNCE, "ANNOUNCE", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, VIRTQ_IPC_F_ANNOUNCE,
+	 false, NULL},
+	{VIRTQ_IPC_BROKEN, "BROKEN", sizeof(struct virtq_ipc_broken), 0, 0, IPC_TO_DEVICE,
+	 IPC_RUNNING, 0, false, ipc_check_broken},
 
-	{ VIRTQ_IPC_ERROR, "ERROR", sizeof(struct virtq_ipc_error), 0, 0,
-	  IPC_TO_PMD | IPC_TO_DEVICE, IPC_NEW | AFTER_HELLO, 0, false, ipc_check_error },
+	{VIRTQ_IPC_ERROR, "ERROR", sizeof(struct virtq_ipc_error), 0, 0, IPC_TO_PMD | IPC_TO_DEVICE,
+	 IPC_NEW | AFTER_HELLO, 0, false, ipc_check_error},
 };
 
-int
-ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
+int ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -60,15 +59,13 @@ ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
 	return -1;
 }
 
-const struct ipc_msg_row *
-ipc_msg_rows(size_t *count)
+const struct ipc_msg_row *ipc_msg_rows(size_t *count)
 {
 	*count = sizeof(rows) / sizeof(rows[0]);
 	return rows;
 }
 
-const struct ipc_msg_row *
-ipc_msg_row(uint16_t type)
+const struct ipc_msg_row *ipc_msg_row(uint16_t type)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].type == type)
@@ -76,16 +73,14 @@ ipc_msg_row(uint16_t type)
 	return NULL;
 }
 
-const char *
-ipc_msg_name(uint16_t type)
+const char *ipc_msg_name(uint16_t type)
 {
 	const struct ipc_msg_row *row = ipc_msg_row(type);
 
 	return row ? row->name : "unknown";
 }
 
-const char *
-ipc_state_name(enum ipc_state state)
+const char *ipc_state_name(enum ipc_state state)
 {
 	switch (state) {
 	case IPC_NEW:
@@ -102,8 +97,7 @@ ipc_state_name(enum ipc_state state)
 	return "unknown";
 }
 
-bool
-ipc_all_zero(const void *p, size_t len)
+bool ipc_all_zero(const void *p, size_t len)
 {
 	const unsigned char *b = p;
 
@@ -113,8 +107,7 @@ ipc_all_zero(const void *p, size_t len)
 	return true;
 }
 
-void
-ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
+void ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
 {
 	size_t i;
 
@@ -124,9 +117,8 @@ ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
 }
 
 /* Header, and that the payload is all there. */
-static int
-check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
-	       const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+static int check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
+			  const struct ipc_msg_ctx *ctx, struct ipc_err *err)
 {
 	const struct ipc_msg_row *row;
 
@@ -158,8 +150,8 @@ check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
 	return 0;
 }
 
-static int
-check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row, struct ipc_err *err)
+static int check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row,
+		     struct ipc_err *err)
 {
 	/* The kernel also drops descriptors when the receiver has no free slot:
 	 * then fewer arrive than the buffer has room for. */
@@ -179,8 +171,7 @@ check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row, struct ipc
 	return 0;
 }
 
-int
-ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+int ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
 {
 	const struct virtq_ipc_hdr *hdr = in->data;
 	const struct ipc_msg_row *row;

@@ -55,11 +55,11 @@ struct ipc_msg_in {
 struct ipc_msg_ctx {
 	enum ipc_dir dir;
 	enum ipc_state state;
-	uint32_t seq;       /* number of the message before, 0 at first */
-	uint32_t max_pairs; /* of HELLO; 0 before it */
-	uint64_t features;  /* VIRTQ_IPC_F_* agreed in HELLO */
-	uint64_t mem_last;  /* last guest-physical byte of the table in force, 0: none */
-	uint64_t log_size;  /* bytes of the dirty log in force, 0: none */
+	uint32_t seq;        /* number of the message before, 0 at first */
+	uint32_t max_pairs;  /* of HELLO; 0 before it */
+	uint64_t features;   /* VIRTQ_IPC_F_* agreed in HELLO */
+	uint64_t mem_last;   /* last guest-physical byte of the table in force, 0: none */
+	uint64_t log_size;   /* bytes of the dirty log in force, 0: none */
 	uint32_t generation; /* of the START before, 0: none */
 };
 
@@ -67,13 +67,13 @@ struct ipc_msg_ctx {
 struct ipc_msg_row {
 	uint16_t type;
 	const char *name;
-	uint32_t size;         /* payload bytes, exactly */
-	unsigned int min_fds;  /* both included */
+	uint32_t size;        /* payload bytes, exactly */
+	unsigned int min_fds; /* both included */
 	unsigned int max_fds;
-	unsigned int dirs;     /* enum ipc_dir bits */
-	unsigned int states;   /* enum ipc_state bits */
-	uint64_t feature;      /* VIRTQ_IPC_F_* that must be agreed, 0: none */
-	bool answers;          /* reply_to is not 0 */
+	unsigned int dirs;   /* enum ipc_dir bits */
+	unsigned int states; /* enum ipc_state bits */
+	uint64_t feature;    /* VIRTQ_IPC_F_* that must be agreed, 0: none */
+	bool answers;        /* reply_to is not 0 */
 	/* NULL: nothing but the above.  0, or -1 with *err filled in. */
 	int (*check)(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
 		     struct ipc_err *err);

@@ -31,16 +31,14 @@ struct ipc_session {
 	} in;
 };
 
-static void
-drop_staged(struct ipc_session *s)
+static void drop_staged(struct ipc_session *s)
 {
 	ipc_fds_close(s->kick, VIRTQ_IPC_MAX_QUEUES);
 	ipc_fds_close(s->call, VIRTQ_IPC_MAX_QUEUES);
 }
 
 /* The first reason is the one that is told. */
-static int
-die(struct ipc_session *s, const struct ipc_err *why)
+static int die(struct ipc_session *s, const struct ipc_err *why)
 {
 	if (s->ctx.state == IPC_DEAD)
 		return -1;
@@ -50,8 +48,7 @@ die(struct ipc_session *s, const struct ipc_err *why)
 	return -1;
 }
 
-static int
-send_raw(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
+static int send_raw(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
 {
 	struct virtq_ipc_hdr hdr = {
 		.type = type,
@@ -72,8 +69,7 @@ send_raw(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *pa
  * here: what it sent before it left, an ERROR with its reason perhaps, is still
  * to be read, and the end of the stream comes behind it.
  */
-static int
-send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
+static int send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
 {
 	struct ipc_err err;
 	int ret = send_raw(s, type, reply_to, payload);
@@ -90,10 +86,9 @@ send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *pa
 	return die(s, &err);
 }
 
-static void
-send_error(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
+static void send_error(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 {
-	struct virtq_ipc_error msg = { .code = err->code };
+	struct virtq_ipc_error msg = {.code = err->code};
 
 	/* the reason may quote the peer or a path */
 	ipc_text_copy(msg.text, sizeof(msg.text), err->text, sizeof(err->text));
@@ -101,16 +96,14 @@ send_error(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 }
 
 /* The peer broke a rule, or cannot be served. */
-static int
-fail(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
+static int fail(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 {
 	if (s->ctx.state != IPC_DEAD)
 		send_error(s, reply_to, err);
 	return die(s, err);
 }
 
-static bool
-dead(const struct ipc_session *s)
+static bool dead(const struct ipc_session *s)
 {
 	return s->ctx.state == IPC_DEAD;
 }
@@ -120,10 +113,10 @@ dead(const struct ipc_session *s)
  * by the caller.  A callback may have failed the session, so each looks before
  * it answers or changes the state.
  */
-static int
-on_hello(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_hello(struct ipc_session *s, const void *payload, unsigned int nfds,
+		    struct ipc_err *err)
 {
-	struct virtq_ipc_hello_ok ok = { 0 };
+	struct virtq_ipc_hello_ok ok = {0};
 
 	(void)nfds;
 	s->hello = *(const struct virtq_ipc_hello *)payload;
@@ -142,8 +135,8 @@ on_hello(struct ipc_session *s, const void *payload, unsigned int nfds, struct i
 	return 0;
 }
 
-static int
-on_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds,
+			struct ipc_err *err)
 {
 	const struct virtq_ipc_mem_table *table = payload;
 
@@ -158,24 +151,22 @@ on_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds, stru
 	return 0;
 }
 
-static void
-stage(int *slot, int *fd)
+static void stage(int *slot, int *fd)
 {
 	ipc_fds_close(slot, 1);
 	*slot = *fd;
 	*fd = -1;
 }
 
-static int
-on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds,
+			struct ipc_err *err)
 {
 	const struct virtq_ipc_queue_fds *q = payload;
 
 	for (unsigned int i = 0; i < nfds; i++) {
 		/* A pipe or a socket could stop the thread that signals it.  The flag
 		 * is shared with the peer, which uses it the same way. */
-		if (!ipc_fd_is_eventfd(s->fds[i]) ||
-		    fcntl(s->fds[i], F_SETFL, O_RDWR | O_NONBLOCK))
+		if (!ipc_fd_is_eventfd(s->fds[i]) || fcntl(s->fds[i], F_SETFL, O_RDWR | O_NONBLOCK))
 			return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 					   "descriptor %u of QUEUE_FDS is not an eventfd", i);
 	}
@@ -186,8 +177,8 @@ on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, stru
 	return 0;
 }
 
-static int
-on_start(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_start(struct ipc_session *s, const void *payload, unsigned int nfds,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_start *start = payload;
 
@@ -210,10 +201,10 @@ on_start(struct ipc_session *s, const void *payload, unsigned int nfds, struct i
 	return 0;
 }
 
-static int
-on_stop(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_stop(struct ipc_session *s, const void *payload, unsigned int nfds,
+		   struct ipc_err *err)
 {
-	struct virtq_ipc_stopped stopped = { .num_queues = 2 * s->ctx.max_pairs };
+	struct virtq_ipc_stopped stopped = {.num_queues = 2 * s->ctx.max_pairs};
 
 	(void)payload;
 	(void)nfds;
@@ -227,8 +218,8 @@ on_stop(struct ipc_session *s, const void *payload, unsigned int nfds, struct ip
 	return 0;
 }
 
-static int
-on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds,
+		      struct ipc_err *err)
 {
 	(void)nfds;
 	(void)err;
@@ -236,8 +227,8 @@ on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds, struct
 	return 0;
 }
 
-static int
-on_log(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_log(struct ipc_session *s, const void *payload, unsigned int nfds,
+		  struct ipc_err *err)
 {
 	const struct virtq_ipc_log *log = payload;
 
@@ -251,10 +242,10 @@ on_log(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc
 	return 0;
 }
 
-static int
-on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds,
+			   struct ipc_err *err)
 {
-	struct virtq_ipc_counters counters = { 0 };
+	struct virtq_ipc_counters counters = {0};
 
 	(void)payload;
 	(void)nfds;
@@ -266,11 +257,11 @@ on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds, s
 }
 
 /* The peer gave up: its words are the reason, and it is sent none back. */
-static int
-on_error(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+static int on_error(struct ipc_session *s, const void *payload, unsigned int nfds,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_error *msg = payload;
-	struct ipc_err why = { .code = msg->code };
+	struct ipc_err why = {.code = msg->code};
 
 	(void)nfds;
 	(void)err;
@@ -282,8 +273,7 @@ on_error(struct ipc_session *s, const void *payload, unsigned int nfds, struct i
 typedef int (*handler)(struct ipc_session *s, const void *payload, unsigned int nfds,
 		       struct ipc_err *err);
 
-static handler
-handler_of(uint16_t type)
+static handler handler_of(uint16_t type)
 {
 	static const handler handlers[VIRTQ_IPC_ERROR + 1] = {
 		[VIRTQ_IPC_HELLO] = on_hello,
@@ -300,10 +290,9 @@ handler_of(uint16_t type)
 	return handlers[type];
 }
 
-static int
-handle(struct ipc_session *s, const struct ipc_msg_in *in)
+static int handle(struct ipc_session *s, const struct ipc_msg_in *in)
 {
-	struct ipc_err err = { .code = VIRTQ_IPC_E_RESOURCES };
+	struct ipc_err err = {.code = VIRTQ_IPC_E_RESOURCES};
 	uint32_t seq = in->len >= sizeof(s->in.hdr) ? s->in.hdr.seq : 0;
 	int ret = ipc_msg_check(in, &s->ctx, &err);
 
@@ -315,10 +304,9 @@ handle(struct ipc_session *s, const struct ipc_msg_in *in)
 	return ret ? fail(s, seq, &err) : 0;
 }
 
-int
-ipc_session_input(struct ipc_session *s)
+int ipc_session_input(struct ipc_session *s)
 {
-	struct ipc_err err = { 0 };
+	struct ipc_err err = {0};
 	struct ipc_msg_in in;
 
 	for (int i = 0; !dead(s) && i < IPC_INPUT_BURST; i++) {
@@ -340,8 +328,7 @@ ipc_session_input(struct ipc_session *s)
 	return dead(s) ? -1 : 0;
 }
 
-struct ipc_session *
-ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner)
+struct ipc_session *ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner)
 {
 	struct ipc_session *s = calloc(1, sizeof(*s));
 
@@ -359,8 +346,7 @@ ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner)
 	return s;
 }
 
-void
-ipc_session_free(struct ipc_session *s)
+void ipc_session_free(struct ipc_session *s)
 {
 	if (!s)
 		return;
@@ -369,8 +355,7 @@ ipc_session_free(struct ipc_session *s)
 	free(s);
 }
 
-int
-ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *link)
+int ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *link)
 {
 	if (dead(s))
 		return -1;
@@ -379,8 +364,7 @@ ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *link)
 	return send_msg(s, VIRTQ_IPC_LINK, 0, link);
 }
 
-int
-ipc_session_send_announce(struct ipc_session *s)
+int ipc_session_send_announce(struct ipc_session *s)
 {
 	if (dead(s))
 		return -1;
@@ -389,10 +373,9 @@ ipc_session_send_announce(struct ipc_session *s)
 	return send_msg(s, VIRTQ_IPC_ANNOUNCE, 0, NULL);
 }
 
-int
-ipc_session_send_broken(struct ipc_session *s, uint32_t queue, const char *text)
+int ipc_session_send_broken(struct ipc_session *s, uint32_t queue, const char *text)
 {
-	struct virtq_ipc_broken msg = { .queue = queue };
+	struct virtq_ipc_broken msg = {.queue = queue};
 
 	if (dead(s))
 		return -1;
@@ -402,38 +385,32 @@ ipc_session_send_broken(struct ipc_session *s, uint32_t queue, const char *text)
 	return send_msg(s, VIRTQ_IPC_BROKEN, 0, &msg);
 }
 
-void
-ipc_session_fail(struct ipc_session *s, const struct ipc_err *err)
+void ipc_session_fail(struct ipc_session *s, const struct ipc_err *err)
 {
 	fail(s, 0, err);
 }
 
-int
-ipc_session_fd(const struct ipc_session *s)
+int ipc_session_fd(const struct ipc_session *s)
 {
 	return s->fd;
 }
 
-enum ipc_state
-ipc_session_state(const struct ipc_session *s)
+enum ipc_state ipc_session_state(const struct ipc_session *s)
 {
 	return s->ctx.state;
 }
 
-void *
-ipc_session_owner(const struct ipc_session *s)
+void *ipc_session_owner(const struct ipc_session *s)
 {
 	return s->owner;
 }
 
-const struct virtq_ipc_hello *
-ipc_session_hello(const struct ipc_session *s)
+const struct virtq_ipc_hello *ipc_session_hello(const struct ipc_session *s)
 {
 	return s->have_hello ? &s->hello : NULL;
 }
 
-const struct ipc_err *
-ipc_session_why(const struct ipc_session *s)
+const struct ipc_err *ipc_session_why(const struct ipc_session *s)
 {
 	return &s->why;
 }

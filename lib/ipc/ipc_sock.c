@@ -12,8 +12,7 @@
 
 #define FDS_BYTES (VIRTQ_IPC_MAX_FDS * sizeof(int))
 
-void
-ipc_fds_close(int *fds, unsigned int count)
+void ipc_fds_close(int *fds, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		if (fds[i] >= 0)
@@ -22,8 +21,7 @@ ipc_fds_close(int *fds, unsigned int count)
 	}
 }
 
-unsigned int
-ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bool *cut)
+unsigned int ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bool *cut)
 {
 	unsigned int n = 0;
 
@@ -53,8 +51,7 @@ ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bool *cut)
  * A peer that closes without having read all leaves ECONNRESET here, once, in
  * front of what it sent: its last words (an ERROR) come with the next call.
  */
-static ssize_t
-receive(int sock, struct msghdr *mh)
+static ssize_t receive(int sock, struct msghdr *mh)
 {
 	ssize_t len;
 	int resets = 0;
@@ -65,14 +62,13 @@ receive(int sock, struct msghdr *mh)
 	return len;
 }
 
-enum ipc_recv
-ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in *in, int *fds)
+enum ipc_recv ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in *in, int *fds)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(FDS_BYTES)];
 	} control;
-	struct iovec iov = { .iov_base = buf, .iov_len = size };
+	struct iovec iov = {.iov_base = buf, .iov_len = size};
 	struct msghdr mh = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -98,19 +94,18 @@ ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in *in, int *fds)
 	return IPC_RECV_MSG;
 }
 
-int
-ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload, const int *fds,
-	      unsigned int nfds)
+int ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload, const int *fds,
+		  unsigned int nfds)
 {
 	union {
 		struct cmsghdr hdr;
 		char bytes[CMSG_SPACE(FDS_BYTES)];
-	} control = { 0 };
+	} control = {0};
 	struct iovec iov[2] = {
-		{ .iov_base = (void *)(uintptr_t)hdr, .iov_len = sizeof(*hdr) },
-		{ .iov_base = (void *)(uintptr_t)payload, .iov_len = hdr->size },
+		{.iov_base = (void *)(uintptr_t)hdr, .iov_len = sizeof(*hdr)},
+		{.iov_base = (void *)(uintptr_t)payload, .iov_len = hdr->size},
 	};
-	struct msghdr mh = { .msg_iov = iov, .msg_iovlen = hdr->size ? 2 : 1 };
+	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = hdr->size ? 2 : 1};
 	ssize_t len;
 
 	if (nfds > VIRTQ_IPC_MAX_FDS)
@@ -129,8 +124,7 @@ ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload, co
 	return len < 0 ? -errno : 0;
 }
 
-bool
-ipc_fd_is_eventfd(int fd)
+bool ipc_fd_is_eventfd(int fd)
 {
 	static const char want[] = "anon_inode:[eventfd]";
 	char path[32], is[sizeof(want) + 1];
@@ -143,16 +137,14 @@ ipc_fd_is_eventfd(int fd)
 	return len == sizeof(want) - 1 && !memcmp(is, want, sizeof(want) - 1);
 }
 
-int
-ipc_peer_cred(int sock, struct ucred *cred)
+int ipc_peer_cred(int sock, struct ucred *cred)
 {
 	socklen_t len = sizeof(*cred);
 
 	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, cred, &len);
 }
 
-int
-ipc_peer_allowed(int sock, uid_t extra_uid, struct ipc_err *err)
+int ipc_peer_allowed(int sock, uid_t extra_uid, struct ipc_err *err)
 {
 	struct ucred cred;
 	char extra[32] = "";
