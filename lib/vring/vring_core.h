@@ -17,7 +17,8 @@
 #include "vring.h"
 #include "vring_order.h"
 
-#define VRING_BATCH 32u /* chains */
+#define VRING_BURST 32u  /* packets of a batch */
+#define VRING_BATCH 128u /* chains of a batch: a mergeable packet may take many */
 
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_BURST_H
+#define VIRTQ_BURST_H
+
+#include <ethdev_driver.h>
+
+/* Chooses the burst functions of a port. */
+void virtq_burst_select(struct rte_eth_dev *dev);
+
+/* Name of the variant in use, for rte_eth_rx_burst_mode_get(). */
+const char *virtq_burst_name(void);
+
+uint16_t virtq_rx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t virtq_tx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
+
+#endif /* VIRTQ_BURST_H */

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "virtq_ctrl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
+
+#include "ipc_listener.h"
+#include "ipc_sock.h"
+#include "virtq_attach.h"
+
+/* Connections that have not said HELLO yet; beyond it the oldest is let go. */
+#define VIRTQ_MAX_STRANGERS 32u
+/* How long to leave the listener alone when the process is out of fds. */
+#define VIRTQ_ACCEPT_PAUSE_MS 200u
+/* How often a running guest's memory is looked after. */
+#define VIRTQ_WATCH_MS 1000u
+/* Complaints that are remembered so as not to be repeated. */
+#define VIRTQ_MAX_SAID 16u
+
+struct virtq_connector {
+	TAILQ_ENTRY(virtq_connector) next;
+	pthread_mutex_t lock;
+	pthread_cond_t called; /* calling was cleared */
+	struct ipc_listener *listener;
+	uid_t uid;
+	int epfd;
+	int wake_fd;
+	pthread_t thread;
+	bool stop;
+	bool orphan; /* its own thread removed the last port: the thread frees it */
+	bool accept_paused;
+	uint64_t accept_resume_ms;
+	struct virtq_port *calling; /* the application's callback runs for it */
+	TAILQ_HEAD(, virtq_port) ports;
+	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
+	char said[VIRTQ_MAX_SAID][VIRTQ_IPC_TEXT_LEN];
+	unsigned int said_next;
+};
+
+static TAILQ_HEAD(, virtq_connector) connectors = TAILQ_HEAD_INITIALIZER(connectors);
+static pthread_mutex_t connectors_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
+}
+
+/* A device that is refused comes again every cinterval seconds: once is enough. */
+static void
+complain_once(struct virtq_connector *c, const char *text)
+{
+	for (unsigned int i = 0; i < VIRTQ_MAX_SAID; i++)
+		if (strcmp(c->said[i], text) == 0)
+			return;
+	snprintf(c->said[c->said_next], VIRTQ_IPC_TEXT_LEN, "%s", text);
+	c->said_next = (c->said_next + 1) % VIRTQ_MAX_SAID;
+	VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
+}
+
+/* Control thread, or after its end. */
+static void
+peer_drop(struct virtq_peer *peer)
+{
+	const struct ipc_err *why = ipc_session_why(peer->session);
+
+	if (peer->port) {
+		VIRTQ_LOG(INFO, "%s: device disconnected: %s", peer->port->name, why->text);
+		virtq_detach(peer->port);
+	} else if (why->code != 0) {
+		complain_once(peer->connector, why->text);
+	}
+	TAILQ_REMOVE(&peer->connector->peers, peer, next);
+	ipc_session_free(peer->session);
+	free(peer);
+}
+
+bool
+virtq_ctrl_drop_if_dead(struct virtq_peer *peer)
+{
+	struct pollfd p = {.fd = ipc_session_fd(peer->session), .events = POLLRDHUP};
+
+	if (ipc_session_state(peer->session) != IPC_DEAD &&
+	    (poll(&p, 1, 0) != 1 || !(p.revents & (POLLHUP | POLLRDHUP | POLLERR))))
+		return false;
+	peer_drop(peer);
+	return true;
+}
+
+struct virtq_port *
+virtq_ctrl_port(struct virtq_connector *c, uint32_t nid)
+{
+	struct virtq_port *port;
+
+	TAILQ_FOREACH(port, &c->ports, next)
+		if (port->nid == nid)
+			return port;
+	return NULL;
+}
+
+static void
+fail(struct virtq_peer *peer, uint32_t code, const char *text)
+{
+	struct ipc_err err;
+
+	ipc_err_set(&err, code, "%s", text);
+	ipc_session_fail(peer->session, &err);
+}
+
+/* Keeps clients that connect and say nothing from filling the process. */
+static void
+make_room(struct virtq_connector *c)
+{
+	struct virtq_peer *peer, *oldest = NULL;
+	unsigned int strangers = 0;
+
+	TAILQ_FOREACH(peer, &c->peers, next) {
+		if (peer->port)
+			continue;
+		if (!oldest)
+			oldest = peer;
+		strangers++;
+	}
+	if (strangers < VIRTQ_MAX_STRANGERS)
+		return;
+	fail(oldest, VIRTQ_IPC_E_RESOURCES, "too many connections that have not said HELLO");
+	peer_drop(oldest);
+}
+
+/* The fd is the session's from here on, also on failure. */
+static void
+peer_add(struct virtq_connector *c, int fd)
+{
+	struct virtq_peer *peer = calloc(1, sizeof(*peer));
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = peer};
+	struct ipc_err err;
+
+	if (!peer) {
+		close(fd);
+		return;
+	}
+	make_room(c);
+	peer->connector = c;
+	peer->deadline_ms = now_ms() + IPC_HELLO_TIMEOUT_MS;
+	peer->session = ipc_session_new(fd, &virtq_session_ops, peer);
+	if (!peer->session) {
+		free(peer);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&c->peers, peer, next);
+	if (ipc_peer_allowed(fd, c->uid, &err) != 0) {
+		ipc_session_fail(peer->session, &err);
+		peer_drop(peer);
+	} else if (epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev) != 0) {
+		fail(peer, VIRTQ_IPC_E_RESOURCES, "out of epoll watches");
+		peer_drop(peer);
+	}
+}
+
+static void
+listener_watch(struct virtq_connector *c, bool on)
+{
+	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = c};
+
+	epoll_ctl(c->epfd, EPOLL_CTL_MOD, ipc_listener_fd(c->listener), &ev);
+	c->accept_paused = !on;
+	if (!on)
+		c->accept_resume_ms = now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
+}
+
+static void
+on_listener(struct virtq_connector *c)
+{
+	int fd = ipc_listener_accept(c->listener);
+
+	if (fd >= 0) {
+		peer_add(c, fd);
+	} else if (ipc_accept_exhausted(fd)) {
+		complain_once(c, "the process has no file descriptors left for a new device: "
+				 "raise its limit (ulimit -n)");
+		listener_watch(c, false);
+	}
+}
+
+static void
+on_event(struct virtq_connector *c, const struct epoll_event *ev)
+{
+	struct virtq_peer *peer = ev->data.ptr;
+	eventfd_t ignored;
+
+	if (!peer) {
+		(void)eventfd_read(c->wake_fd, &ignored);
+	} else if (ev->data.ptr == (void *)c) {
+		on_listener(c);
+	} else if (ipc_session_state(peer->session) == IPC_DEAD ||
+		   ipc_session_input(peer->session) != 0) {
+		peer_drop(peer);
+	} else if (peer->port && ipc_session_state(peer->session) == IPC_IDLE) {
+		/* a device was accepted: what was wrong before is worth saying again */
+		memset(c->said, 0, sizeof(c->said));
+	}
+}
+
+/* Everything that time brings, and what other threads left to this one. */
+static void
+keep_house(struct virtq_connector *c)
+{
+	struct virtq_peer *peer, *tmp;
+	struct virtq_port *port;
+	uint64_t now = now_ms();
+
+	if (c->accept_paused && now >= c->accept_resume_ms)
+		listener_watch(c, true);
+	TAILQ_FOREACH(port, &c->ports, next)
+		virtq_report_faults(port);
+	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
+		tmp = TAILQ_NEXT(peer, next);
+		if (ipc_session_state(peer->session) == IPC_NEW && now >= peer->deadline_ms)
+			fail(peer, VIRTQ_IPC_E_TIMEOUT, "a client connected and did not say HELLO");
+		if (ipc_session_state(peer->session) == IPC_DEAD)
+			peer_drop(peer);
+	}
+}
+
+/* Milliseconds until keep_house() has something to do. */
+static int
+next_wait(struct virtq_connector *c)
+{
+	uint64_t now = now_ms(), until = UINT64_MAX;
+	struct virtq_peer *peer;
+	struct virtq_port *port;
+
+	if (c->accept_paused)
+		until = c->accept_resume_ms;
+	TAILQ_FOREACH(peer, &c->peers, next)
+		if (ipc_session_state(peer->session) == IPC_NEW)
+			until = RTE_MIN(until, peer->deadline_ms);
+	TAILQ_FOREACH(port, &c->ports, next)
+		if (port->running)
+			until = RTE_MIN(until, now + VIRTQ_WATCH_MS);
+	if (until == UINT64_MAX)
+		return -1;
+	return until > now ? (int)(until - now) : 0;
+}
+
+/* Tells the application about links, without the lock: it may call back. */
+static void
+tell_links(struct virtq_connector *c)
+{
+	struct virtq_port *port;
+
+	for (;;) {
+		struct rte_eth_dev *dev;
+
+		TAILQ_FOREACH(port, &c->ports, next)
+			if (port->lsc_pending)
+				break;
+		if (!port)
+			return;
+		port->lsc_pending = false;
+		dev = &rte_eth_devices[port->port_id];
+		c->calling = port;
+		pthread_mutex_unlock(&c->lock);
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+		pthread_mutex_lock(&c->lock);
+		c->calling = NULL;
+		pthread_cond_broadcast(&c->called);
+	}
+}
+
+static void
+connector_free(struct virtq_connector *c)
+{
+	while (!TAILQ_EMPTY(&c->peers))
+		peer_drop(TAILQ_FIRST(&c->peers));
+	ipc_listener_close(c->listener);
+	if (c->epfd >= 0)
+		close(c->epfd);
+	if (c->wake_fd >= 0)
+		close(c->wake_fd);
+	pthread_cond_destroy(&c->called);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static VIRTQ_THREAD_RET
+control_thread(void *arg)
+{
+	struct virtq_connector *c = arg;
+	bool orphan;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->stop) {
+		int wait = next_wait(c);
+		struct epoll_event ev;
+		int n;
+
+		pthread_mutex_unlock(&c->lock);
+		/* one event a round: handling it may free what another one points to */
+		n = epoll_wait(c->epfd, &ev, 1, wait);
+		pthread_mutex_lock(&c->lock);
+		if (n == 1)
+			on_event(c, &ev);
+		keep_house(c);
+		tell_links(c);
+	}
+	orphan = c->orphan;
+	pthread_mutex_unlock(&c->lock);
+	if (orphan)
+		connector_free(c);
+	return 0;
+}
+
+static int
+watch(struct virtq_connector *c, int fd, void *ptr)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = ptr};
+
+	return epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static struct virtq_connector *
+connector_new(const char *path, uid_t uid, const char *port_name)
+{
+	struct virtq_connector *c = calloc(1, sizeof(*c));
+	struct ipc_err err;
+
+	if (!c)
+		return NULL;
+	TAILQ_INIT(&c->ports);
+	TAILQ_INIT(&c->peers);
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_cond_init(&c->called, NULL);
+	c->uid = uid;
+	c->epfd = epoll_create1(EPOLL_CLOEXEC);
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->listener = ipc_listener_open(path, uid, &err);
+	if (!c->listener) {
+		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
+		connector_free(c);
+		return NULL;
+	}
+	if (c->epfd < 0 || c->wake_fd < 0 || watch(c, c->wake_fd, NULL) != 0 ||
+	    watch(c, ipc_listener_fd(c->listener), c) != 0 ||
+	    virtq_thread_create(&c->thread, "virtq-ctrl", control_thread, c) != 0) {
+		VIRTQ_LOG(ERR, "%s: connector %s: no control thread: %s", port_name, path,
+			  strerror(errno));
+		connector_free(c);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&connectors, c, next);
+	return c;
+}
+
+/* Ends the thread and frees; connectors_lock is held, no port is left. */
+static void
+connector_end(struct virtq_connector *c)
+{
+	TAILQ_REMOVE(&connectors, c, next);
+	pthread_mutex_lock(&c->lock);
+	c->stop = true;
+	c->orphan = pthread_equal(pthread_self(), c->thread);
+	pthread_mutex_unlock(&c->lock);
+	if (c->orphan) {
+		pthread_detach(c->thread);
+		return;
+	}
+	(void)eventfd_write(c->wake_fd, 1);
+	pthread_join(c->thread, NULL);
+	connector_free(c);
+}
+
+/* Puts the control thread on the processors of an lcore, or on that processor
+ * where the application does not use the lcore. */
+static int
+pin(struct virtq_connector *c, const struct virtq_port *port)
+{
+	cpu_set_t set = rte_lcore_cpuset((unsigned int)port->lcore_id);
+	int ret;
+
+	if (CPU_COUNT(&set) == 0)
+		CPU_SET(port->lcore_id, &set);
+	ret = pthread_setaffinity_np(c->thread, sizeof(set), &set);
+	if (ret != 0)
+		VIRTQ_LOG(ERR,
+			  "%s: lcore_id=%d: this process may not run there (%s): give the number "
+			  "of a processor it may use, or leave lcore_id out",
+			  port->name, port->lcore_id, strerror(ret));
+	return -ret;
+}
+
+int
+virtq_ctrl_add(struct virtq_port *port, const char *path)
+{
+	struct virtq_connector *c;
+	const struct virtq_port *other;
+	int ret = 0;
+
+	pthread_mutex_lock(&connectors_lock);
+	TAILQ_FOREACH(c, &connectors, next)
+		if (strcmp(ipc_listener_path(c->listener), path) == 0)
+			break;
+	if (!c)
+		c = connector_new(path, port->uid, port->name);
+	if (!c) {
+		pthread_mutex_unlock(&connectors_lock);
+		return -EIO;
+	}
+	pthread_mutex_lock(&c->lock);
+	other = virtq_ctrl_port(c, port->nid);
+	if (other) {
+		VIRTQ_LOG(ERR, "%s: nid=%u on connector %s is %s's: give each port its own",
+			  port->name, port->nid, path, other->name);
+		ret = -EEXIST;
+	} else if (port->lcore_id >= 0) {
+		ret = pin(c, port);
+	}
+	if (ret == 0) {
+		port->connector = c;
+		for (uint32_t i = 0; i < 2 * port->pairs; i++)
+			port->queue[i].wake_fd = c->wake_fd;
+		TAILQ_INSERT_TAIL(&c->ports, port, next);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (ret != 0 && TAILQ_EMPTY(&c->ports))
+		connector_end(c);
+	pthread_mutex_unlock(&connectors_lock);
+	return ret;
+}
+
+/* With the lock held; the control thread frees the peer. */
+static void
+disconnect(struct virtq_port *port, const char *text)
+{
+	struct virtq_peer *peer = port->peer;
+
+	if (!peer)
+		return;
+	fail(peer, VIRTQ_IPC_E_GONE, text);
+	virtq_detach(port);
+	peer->port = NULL;
+	(void)eventfd_write(port->connector->wake_fd, 1);
+}
+
+void
+virtq_ctrl_remove(struct virtq_port *port)
+{
+	struct virtq_connector *c = port->connector;
+	bool last;
+
+	pthread_mutex_lock(&connectors_lock);
+	pthread_mutex_lock(&c->lock);
+	disconnect(port, "the port was closed by its application");
+	TAILQ_REMOVE(&c->ports, port, next);
+	while (c->calling == port && !pthread_equal(pthread_self(), c->thread))
+		pthread_cond_wait(&c->called, &c->lock);
+	last = TAILQ_EMPTY(&c->ports);
+	port->connector = NULL;
+	pthread_mutex_unlock(&c->lock);
+	if (last)
+		connector_end(c);
+	pthread_mutex_unlock(&connectors_lock);
+}
+
+void
+virtq_ctrl_disconnect(struct virtq_port *port)
+{
+	virtq_ctrl_lock(port);
+	disconnect(port, "the port was reset by its application");
+	virtq_ctrl_unlock(port);
+}
+
+/* With the lock held: what changed for the guest; a peer that does not listen is
+ * left to the control thread. */
+static void
+tell_guest(struct virtq_port *port)
+{
+	struct virtq_ipc_link link = virtq_link_of(port);
+
+	if (port->peer && ipc_session_state(port->peer->session) != IPC_DEAD &&
+	    ipc_session_send_link(port->peer->session, &link) != 0)
+		(void)eventfd_write(port->connector->wake_fd, 1);
+}
+
+void
+virtq_ctrl_set_started(struct virtq_port *port, bool started)
+{
+	virtq_ctrl_lock(port);
+	port->started = started;
+	virtq_link_set(port);
+	tell_guest(port);
+	virtq_ctrl_unlock(port);
+}
+
+void
+virtq_ctrl_set_mtu(struct virtq_port *port, uint16_t mtu)
+{
+	virtq_ctrl_lock(port);
+	port->mtu = mtu;
+	tell_guest(port);
+	virtq_ctrl_unlock(port);
+}
+
+int
+virtq_ctrl_announce(struct virtq_port *port)
+{
+	int ret = -ENOTCONN;
+
+	virtq_ctrl_lock(port);
+	if (port->peer && ipc_session_hello(port->peer->session)) {
+		ret = ipc_session_hello(port->peer->session)->features & VIRTQ_IPC_F_ANNOUNCE
+			      ? 0
+			      : -ENOTSUP;
+		if (ret == 0 && ipc_session_send_announce(port->peer->session) != 0)
+			ret = -ENOTCONN;
+	}
+	virtq_ctrl_unlock(port);
+	return ret;
+}
+
+void
+virtq_ctrl_lock(struct virtq_port *port)
+{
+	pthread_mutex_lock(&port->connector->lock);
+}
+
+void
+virtq_ctrl_unlock(struct virtq_port *port)
+{
+	pthread_mutex_unlock(&port->connector->lock);
+}
+
+const char *
+virtq_ctrl_path(const struct virtq_port *port)
+{
+	return ipc_listener_path(port->connector->listener);
+}

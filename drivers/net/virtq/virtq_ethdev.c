@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "virtq_ethdev.h"
+
+#include <string.h>
+
+#include <rte_malloc.h>
+
+#include "rte_eth_virtq.h"
+#include "virtq_burst.h"
+#include "virtq_ctrl.h"
+
+/* The longest frame as an MTU. */
+#define VIRTQ_MAX_MTU 65535u
+
+static struct virtq_port *
+dev_port(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/* With the lock held: up while both the application and the guest are there. */
+void
+virtq_link_set(struct virtq_port *port)
+{
+	const struct rte_eth_link link = {
+		.link_speed = RTE_ETH_SPEED_NUM_10G,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+		.link_status = port->started && port->running ? RTE_ETH_LINK_UP
+							      : RTE_ETH_LINK_DOWN,
+	};
+
+	rte_eth_linkstatus_set(&rte_eth_devices[port->port_id], &link);
+}
+
+static int
+dev_configure(struct rte_eth_dev *dev)
+{
+	(void)dev;
+	return 0;
+}
+
+static void
+queue_states(struct rte_eth_dev *dev, uint8_t state)
+{
+	for (uint16_t i = 0; i < dev->data->nb_rx_queues; i++)
+		dev->data->rx_queue_state[i] = state;
+	for (uint16_t i = 0; i < dev->data->nb_tx_queues; i++)
+		dev->data->tx_queue_state[i] = state;
+}
+
+static int
+dev_start(struct rte_eth_dev *dev)
+{
+	queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
+	virtq_ctrl_set_started(dev_port(dev), true);
+	return 0;
+}
+
+static int
+dev_stop(struct rte_eth_dev *dev)
+{
+	virtq_ctrl_set_started(dev_port(dev), false);
+	queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	return 0;
+}
+
+static int
+dev_close(struct rte_eth_dev *dev)
+{
+	struct virtq_port *port = dev_port(dev);
+
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return 0;
+	if (port->connector)
+		virtq_ctrl_remove(port);
+	rte_free(port->queue);
+	port->queue = NULL;
+	return 0;
+}
+
+/* Back to what it was after the probe: stopped, and no device connected. */
+static int
+dev_reset(struct rte_eth_dev *dev)
+{
+	virtq_ctrl_disconnect(dev_port(dev));
+	return 0;
+}
+
+static int
+dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
+{
+	const struct virtq_port *port = dev_port(dev);
+
+	info->max_rx_queues = (uint16_t)port->pairs;
+	info->max_tx_queues = (uint16_t)port->pairs;
+	info->max_mac_addrs = VIRTQ_MAX_MACS;
+	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
+	info->max_rx_pktlen = VIRTQ_MAX_FRAME;
+	info->min_mtu = RTE_ETHER_MIN_MTU;
+	info->max_mtu = VIRTQ_MAX_MTU;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	/* the guest chooses the ring; what the application asks for has no effect */
+	info->default_rxportconf.ring_size = 256;
+	info->default_txportconf.ring_size = 256;
+	info->default_rxportconf.burst_size = 32;
+	info->default_txportconf.burst_size = 32;
+	info->default_rxportconf.nb_queues = 1;
+	info->default_txportconf.nb_queues = 1;
+	return 0;
+}
+
+static int
+rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
+	       const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+	struct virtq_queue *q = virtq_rxq(dev_port(dev), id);
+
+	(void)nb_desc;
+	(void)socket;
+	(void)conf;
+	if (rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
+		VIRTQ_LOG(ERR,
+			  "%s: rx queue %u: mbufs of pool %s have %u bytes of room: at least %u "
+			  "are needed",
+			  dev_port(dev)->name, id, pool->name, rte_pktmbuf_data_room_size(pool),
+			  RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+		return -EINVAL;
+	}
+	q->pool = pool;
+	dev->data->rx_queues[id] = q;
+	/* a guest's packet takes as many mbufs as it is long */
+	dev->data->scattered_rx = 1;
+	return 0;
+}
+
+static int
+tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
+	       const struct rte_eth_txconf *conf)
+{
+	(void)nb_desc;
+	(void)socket;
+	(void)conf;
+	dev->data->tx_queues[id] = virtq_txq(dev_port(dev), id);
+	return 0;
+}
+
+/* The queue is the port's: it stays, only the application lets go of it. */
+static void
+rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
+{
+	dev->data->rx_queues[id] = NULL;
+}
+
+static void
+tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
+{
+	dev->data->tx_queues[id] = NULL;
+}
+
+static void
+rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info)
+{
+	struct virtq_port *port = dev_port(dev);
+
+	info->mp = virtq_rxq(port, id)->pool;
+	info->scattered_rx = 1;
+	info->nb_desc = (uint16_t)port->start.queue[virtq_rxq(port, id)->index].size;
+}
+
+static void
+txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info)
+{
+	struct virtq_port *port = dev_port(dev);
+
+	info->nb_desc = (uint16_t)port->start.queue[virtq_txq(port, id)->index].size;
+}
+
+/* The control thread keeps it up to date. */
+static int
+link_update(struct rte_eth_dev *dev, int wait)
+{
+	(void)dev;
+	(void)wait;
+	return 0;
+}
+
+static int
+mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	virtq_ctrl_set_mtu(dev_port(dev), mtu);
+	return 0;
+}
+
+/* The wire ends at one guest: the port takes all that it sends, in any mode. */
+static int
+mode_set(struct rte_eth_dev *dev)
+{
+	(void)dev;
+	return 0;
+}
+
+static int
+mac_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
+{
+	(void)dev;
+	(void)mac;
+	return 0;
+}
+
+static int
+mac_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index, uint32_t vmdq)
+{
+	(void)dev;
+	(void)mac;
+	(void)index;
+	(void)vmdq;
+	return 0;
+}
+
+static void
+mac_remove(struct rte_eth_dev *dev, uint32_t index)
+{
+	(void)dev;
+	(void)index;
+}
+
+static int
+mc_list_set(struct rte_eth_dev *dev, struct rte_ether_addr *list, uint32_t n)
+{
+	(void)dev;
+	(void)list;
+	(void)n;
+	return 0;
+}
+
+static const uint32_t *
+ptypes_get(VIRTQ_PTYPES_ARGS)
+{
+	static const uint32_t ptypes[] = {RTE_PTYPE_L2_ETHER, RTE_PTYPE_UNKNOWN};
+
+	(void)dev;
+	VIRTQ_PTYPES_COUNT(1);
+	return ptypes;
+}
+
+static int
+burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
+{
+	(void)dev;
+	(void)id;
+	snprintf(mode->info, sizeof(mode->info), "%s", virtq_burst_name());
+	return 0;
+}
+
+/* mbufs are free as soon as a burst returns */
+static int
+tx_done_cleanup(void *queue, uint32_t free_cnt)
+{
+	(void)queue;
+	(void)free_cnt;
+	return 0;
+}
+
+const struct eth_dev_ops virtq_ops = {
+	.dev_configure = dev_configure,
+	.dev_start = dev_start,
+	.dev_stop = dev_stop,
+	.dev_close = dev_close,
+	.dev_reset = dev_reset,
+	.dev_infos_get = dev_infos_get,
+	.rx_queue_setup = rx_queue_setup,
+	.tx_queue_setup = tx_queue_setup,
+	.rx_queue_release = rx_queue_release,
+	.tx_queue_release = tx_queue_release,
+	.rxq_info_get = rxq_info_get,
+	.txq_info_get = txq_info_get,
+	.link_update = link_update,
+	.mtu_set = mtu_set,
+	.promiscuous_enable = mode_set,
+	.promiscuous_disable = mode_set,
+	.allmulticast_enable = mode_set,
+	.allmulticast_disable = mode_set,
+	.mac_addr_set = mac_set,
+	.mac_addr_add = mac_add,
+	.mac_addr_remove = mac_remove,
+	.set_mc_addr_list = mc_list_set,
+	.dev_supported_ptypes_get = ptypes_get,
+	.rx_burst_mode_get = burst_mode_get,
+	.tx_burst_mode_get = burst_mode_get,
+	.tx_done_cleanup = tx_done_cleanup,
+	.stats_get = virtq_stats_get,
+	.stats_reset = virtq_stats_reset,
+	.xstats_get = virtq_xstats_get,
+	.xstats_get_names = virtq_xstats_get_names,
+	.xstats_reset = virtq_stats_reset,
+};
+
+/* A secondary process may look, not touch: the guest's memory is mapped in the
+ * primary only. */
+const struct eth_dev_ops virtq_secondary_ops = {
+	.dev_close = dev_close,
+	.dev_infos_get = dev_infos_get,
+	.link_update = link_update,
+	.dev_supported_ptypes_get = ptypes_get,
+	.rx_burst_mode_get = burst_mode_get,
+	.tx_burst_mode_get = burst_mode_get,
+	.stats_get = virtq_stats_get,
+	.xstats_get = virtq_xstats_get,
+	.xstats_get_names = virtq_xstats_get_names,
+};
+
+static struct virtq_port *
+api_port(uint16_t port_id)
+{
+	if (!rte_eth_dev_is_valid_port(port_id) ||
+	    rte_eth_devices[port_id].dev_ops != &virtq_ops)
+		return NULL;
+	return dev_port(&rte_eth_devices[port_id]);
+}
+
+int
+rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
+{
+	struct virtq_port *port = api_port(port_id);
+	const struct virtq_ipc_hello *hello;
+
+	if (!port)
+		return -ENODEV;
+	if (!info)
+		return -EINVAL;
+	memset(info, 0, sizeof(*info));
+	virtq_ctrl_lock(port);
+	snprintf(info->connector, sizeof(info->connector), "%s", virtq_ctrl_path(port));
+	info->nid = port->nid;
+	info->max_pairs = port->pairs;
+	info->connected = port->peer != NULL;
+	info->running = port->running;
+	hello = port->peer ? ipc_session_hello(port->peer->session) : NULL;
+	if (hello) {
+		memcpy(info->device, hello->device, sizeof(info->device));
+		memcpy(info->vm_name, hello->vm_name, sizeof(info->vm_name));
+		memcpy(info->vm_uuid, hello->vm_uuid, sizeof(info->vm_uuid));
+		memcpy(info->guest_mac, hello->mac, sizeof(info->guest_mac));
+		info->pid = hello->pid;
+	}
+	if (port->running) {
+		memcpy(info->guest_mac, port->rx.mac, sizeof(info->guest_mac));
+		info->pairs = port->rx.pairs;
+		info->features = port->start.features;
+		info->rx_mode = port->rx.mode;
+	}
+	virtq_ctrl_unlock(port);
+	return 0;
+}
+
+int
+rte_eth_virtq_announce(uint16_t port_id)
+{
+	struct virtq_port *port = api_port(port_id);
+
+	return port ? virtq_ctrl_announce(port) : -ENODEV;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_kvargs.h>
+#include <rte_malloc.h>
+
+#include "ipc_listener.h"
+#include "virtq_burst.h"
+#include "virtq_ctrl.h"
+#include "vring_order.h"
+
+#define CONNECTOR_ENV "RTE_PMD_VIRTQ_CONNECTOR"
+
+RTE_LOG_REGISTER_DEFAULT(virtq_logtype, INFO);
+
+/* The --vdev arguments of one port. */
+struct virtq_args {
+	const char *name;
+	struct rte_ether_addr mac;
+	bool has_mac;
+	uint32_t lcore_id;
+	uint32_t nid;
+	uint32_t queues;
+	uint32_t uid;
+	uint32_t rxfilter;
+	char connector[IPC_PATH_MAX + 1];
+};
+
+static int
+parse_mac(const char *key, const char *value, void *opaque)
+{
+	struct virtq_args *args = opaque;
+
+	if (rte_ether_unformat_addr(value, &args->mac) != 0 ||
+	    !rte_is_valid_assigned_ether_addr(&args->mac)) {
+		VIRTQ_LOG(ERR, "%s: %s=%s: expected a unicast address such as 00:01:02:03:04:05",
+			  args->name, key, value);
+		return -EINVAL;
+	}
+	args->has_mac = true;
+	return 0;
+}
+
+static int
+parse_connector(const char *key, const char *value, void *opaque)
+{
+	struct virtq_args *args = opaque;
+
+	if (value[0] == '\0' || strlen(value) > IPC_PATH_MAX) {
+		VIRTQ_LOG(ERR, "%s: %s=%s: expected the path of a socket, 1 to %u bytes",
+			  args->name, key, value, IPC_PATH_MAX);
+		return -EINVAL;
+	}
+	snprintf(args->connector, sizeof(args->connector), "%s", value);
+	return 0;
+}
+
+/* A number within its limits. */
+struct virtq_number {
+	const char *key;
+	size_t offset; /* of a uint32_t in struct virtq_args */
+	uint32_t min;
+	uint32_t max;
+};
+
+static const struct virtq_number numbers[] = {
+	{"lcore_id", offsetof(struct virtq_args, lcore_id), 0, RTE_MAX_LCORE - 1},
+	{"nid", offsetof(struct virtq_args, nid), 0, UINT32_MAX},
+	{"queues", offsetof(struct virtq_args, queues), 1, VIRTQ_IPC_MAX_PAIRS},
+	{"uid", offsetof(struct virtq_args, uid), 0, UINT32_MAX - 1},
+	{"rxfilter", offsetof(struct virtq_args, rxfilter), 0, 1},
+};
+
+static int
+parse_number(const char *key, const char *value, void *opaque)
+{
+	struct virtq_args *args = opaque;
+	const struct virtq_number *num = numbers;
+	unsigned long long v;
+	char *end;
+
+	while (strcmp(num->key, key) != 0)
+		num++;
+	errno = 0;
+	v = strtoull(value, &end, 0);
+	if (!isdigit((unsigned char)value[0]) || *end != '\0' || errno != 0 || v < num->min ||
+	    v > num->max) {
+		VIRTQ_LOG(ERR, "%s: %s=%s: expected a number from %u to %u", args->name, key,
+			  value, num->min, num->max);
+		return -EINVAL;
+	}
+	*(uint32_t *)((uint8_t *)args + num->offset) = (uint32_t)v;
+	return 0;
+}
+
+/* eth_virtq7 serves nid 7, unless nid= says otherwise. */
+static uint32_t
+nid_of_name(const char *name)
+{
+	return (uint32_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
+}
+
+static int
+parse_list(struct rte_kvargs *list, struct virtq_args *args)
+{
+	if (rte_kvargs_process(list, "mac", parse_mac, args) != 0 ||
+	    rte_kvargs_process(list, "connector", parse_connector, args) != 0)
+		return -EINVAL;
+	for (size_t i = 0; i < RTE_DIM(numbers); i++)
+		if (rte_kvargs_process(list, numbers[i].key, parse_number, args) != 0)
+			return -EINVAL;
+	return 0;
+}
+
+static int
+parse_args(const char *name, const char *text, struct virtq_args *args)
+{
+	static const char *const keys[] = {"mac",    "lcore_id", "connector", "nid",
+					   "queues", "uid",      "rxfilter",  NULL};
+	const char *env = getenv(CONNECTOR_ENV);
+	struct rte_kvargs *list;
+	int ret;
+
+	*args = (struct virtq_args){
+		.name = name,
+		.lcore_id = UINT32_MAX,
+		.nid = nid_of_name(name),
+		.queues = 1,
+		.uid = UINT32_MAX,
+	};
+	list = rte_kvargs_parse(text ? text : "", keys);
+	if (!list) {
+		VIRTQ_LOG(ERR,
+			  "%s: '%s' has an unknown argument: known are mac, lcore_id, connector, "
+			  "nid, queues, uid and rxfilter",
+			  name, text);
+		return -EINVAL;
+	}
+	ret = parse_list(list, args);
+	rte_kvargs_free(list);
+	if (ret == 0 && args->connector[0] == '\0' && env && env[0] != '\0')
+		ret = parse_connector(CONNECTOR_ENV, env, args);
+	if (ret == 0 && args->connector[0] == '\0') {
+		VIRTQ_LOG(ERR,
+			  "%s: no connector: add connector=PATH to its --vdev, or set " CONNECTOR_ENV
+			  " in the environment, to the socketpath of the QEMU device",
+			  name);
+		ret = -EINVAL;
+	}
+	return ret;
+}
+
+static int
+queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
+{
+	bool cheap = order_membarrier_register();
+	uint32_t n = 2 * port->pairs;
+
+	port->queue = rte_zmalloc_socket("virtq queues", n * sizeof(*port->queue),
+					 RTE_CACHE_LINE_SIZE, socket);
+	if (!port->queue)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		struct virtq_queue *q = &port->queue[i];
+
+		q->cheap_barrier = cheap;
+		q->filter = port->rxfilter;
+		q->port_id = port_id;
+		q->port = port;
+		q->index = (uint16_t)i;
+		q->kick_fd = -1;
+		q->call_fd = -1;
+	}
+	return 0;
+}
+
+static int
+macs_set(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
+{
+	dev->data->mac_addrs =
+		rte_zmalloc_socket("virtq macs", VIRTQ_MAX_MACS * sizeof(struct rte_ether_addr), 0,
+				   socket);
+	if (!dev->data->mac_addrs)
+		return -ENOMEM;
+	if (args->has_mac)
+		dev->data->mac_addrs[0] = args->mac;
+	else
+		rte_eth_random_addr(dev->data->mac_addrs[0].addr_bytes);
+	return 0;
+}
+
+static int
+port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
+{
+	struct virtq_port *port = dev->data->dev_private;
+	int ret;
+
+	snprintf(port->name, sizeof(port->name), "%s", args->name);
+	port->port_id = dev->data->port_id;
+	port->nid = args->nid;
+	port->pairs = args->queues;
+	port->lcore_id = args->lcore_id == UINT32_MAX ? -1 : (int)args->lcore_id;
+	port->uid = args->uid == UINT32_MAX ? (uid_t)-1 : (uid_t)args->uid;
+	port->rxfilter = args->rxfilter;
+	port->mtu = RTE_ETHER_MTU;
+	ret = macs_set(dev, args, socket);
+	if (ret == 0)
+		ret = queues_alloc(port, port->port_id, socket);
+	if (ret != 0)
+		return ret;
+	dev->data->promiscuous = 1;
+	dev->data->all_multicast = 1;
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	dev->dev_ops = &virtq_ops;
+	virtq_burst_select(dev);
+	virtq_link_set(port);
+	/* from here on devices may come */
+	ret = virtq_ctrl_add(port, args->connector);
+	if (ret != 0) {
+		rte_free(port->queue);
+		port->queue = NULL;
+	}
+	return ret;
+}
+
+static int
+probe_secondary(const char *name)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(name);
+
+	if (!dev)
+		return -ENODEV;
+	dev->dev_ops = &virtq_secondary_ops;
+	rte_eth_dev_probing_finish(dev);
+	return 0;
+}
+
+static int
+virtq_probe(struct rte_vdev_device *vdev)
+{
+	const char *name = rte_vdev_device_name(vdev);
+	struct virtq_args args;
+	struct rte_eth_dev *dev;
+	int socket, ret;
+
+	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
+		return probe_secondary(name);
+	ret = parse_args(name, rte_vdev_device_args(vdev), &args);
+	if (ret != 0)
+		return ret;
+	if (vdev->device.numa_node == SOCKET_ID_ANY)
+		vdev->device.numa_node = (int)rte_socket_id();
+	socket = vdev->device.numa_node;
+	dev = rte_eth_vdev_allocate(vdev, sizeof(struct virtq_port));
+	if (!dev) {
+		VIRTQ_LOG(ERR, "%s: out of memory or of ports", name);
+		return -ENOMEM;
+	}
+	ret = port_init(dev, &args, socket);
+	if (ret != 0) {
+		rte_eth_dev_release_port(dev);
+		return ret;
+	}
+	rte_eth_dev_probing_finish(dev);
+	return 0;
+}
+
+static int
+virtq_remove(struct rte_vdev_device *vdev)
+{
+	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+
+	if (!dev)
+		return 0;
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return rte_eth_dev_release_port(dev);
+	return rte_eth_dev_close(dev->data->port_id);
+}
+
+static struct rte_vdev_driver virtq_driver = {
+	.probe = virtq_probe,
+	.remove = virtq_remove,
+};
+
+RTE_PMD_REGISTER_VDEV(net_virtq, virtq_driver);
+RTE_PMD_REGISTER_ALIAS(net_virtq, eth_virtq);
+RTE_PMD_REGISTER_PARAM_STRING(net_virtq, "mac=<mac> "
+					 "lcore_id=<lcore> "
+					 "connector=<path> "
+					 "nid=<number> "
+					 "queues=<1-128> "
+					 "uid=<number> "
+					 "rxfilter=<0|1>");

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include <string.h>
+
+#include "virtq_ethdev.h"
+#include "vring_order.h"
+
+/* The data thread goes on counting: a reset remembers where it stood. */
+
+static struct virtq_queue_stats
+since_reset(const struct virtq_queue *q)
+{
+	const uint64_t *now = (const uint64_t *)&q->stats, *base = (const uint64_t *)&q->base;
+	struct virtq_queue_stats out;
+
+	for (size_t i = 0; i < sizeof(out) / sizeof(uint64_t); i++)
+		((uint64_t *)&out)[i] = order_read64(&now[i]) - base[i];
+	return out;
+}
+
+static uint64_t
+notified(const struct virtq_queue *q)
+{
+	uint64_t n = q->notified - q->notified_base;
+
+	return q->vring ? n + order_read64(&q->vring->count.notified) : n;
+}
+
+/* A queue that the application has not set up does not count for it. */
+static uint16_t
+queues(const struct virtq_port *port, uint16_t configured)
+{
+	return RTE_MIN(configured, (uint16_t)port->pairs);
+}
+
+int
+virtq_stats_get(VIRTQ_STATS_ARGS)
+{
+	struct virtq_port *port = dev->data->dev_private;
+	uint16_t i;
+
+	for (i = 0; i < queues(port, dev->data->nb_rx_queues); i++) {
+		struct virtq_queue_stats st = since_reset(virtq_rxq(port, i));
+
+		stats->ipackets += st.packets;
+		stats->ibytes += st.bytes;
+		stats->ierrors += st.runt + st.oversize;
+		stats->rx_nombuf += st.nombuf;
+		if (i < RTE_ETHDEV_QUEUE_STAT_CNTRS && VIRTQ_QSTATS(stats, qstats)) {
+			VIRTQ_QSTATS(stats, qstats)->q_ipackets[i] = st.packets;
+			VIRTQ_QSTATS(stats, qstats)->q_ibytes[i] = st.bytes;
+			VIRTQ_QSTATS(stats, qstats)->q_errors[i] = st.runt + st.oversize;
+		}
+	}
+	for (i = 0; i < queues(port, dev->data->nb_tx_queues); i++) {
+		struct virtq_queue_stats st = since_reset(virtq_txq(port, i));
+
+		stats->opackets += st.packets;
+		stats->obytes += st.bytes;
+		stats->oerrors += st.oversize;
+		if (i < RTE_ETHDEV_QUEUE_STAT_CNTRS && VIRTQ_QSTATS(stats, qstats)) {
+			VIRTQ_QSTATS(stats, qstats)->q_opackets[i] = st.packets;
+			VIRTQ_QSTATS(stats, qstats)->q_obytes[i] = st.bytes;
+		}
+	}
+	return 0;
+}
+
+int
+virtq_stats_reset(struct rte_eth_dev *dev)
+{
+	struct virtq_port *port = dev->data->dev_private;
+
+	for (uint32_t i = 0; i < 2 * port->pairs; i++) {
+		struct virtq_queue *q = &port->queue[i];
+		const struct virtq_queue_stats st = since_reset(q);
+		uint64_t *base = (uint64_t *)&q->base;
+
+		q->notified_base += notified(q);
+		for (size_t k = 0; k < sizeof(st) / sizeof(uint64_t); k++)
+			base[k] += ((const uint64_t *)&st)[k];
+		q->broken = 0;
+	}
+	port->count_base = port->count;
+	return 0;
+}
+
+struct xstat {
+	const char *name;
+	size_t offset;
+};
+
+static const struct xstat port_xstats[] = {
+	{"device_connects", offsetof(struct virtq_port_counts, connects)},
+	{"device_starts", offsetof(struct virtq_port_counts, starts)},
+	{"device_lost", offsetof(struct virtq_port_counts, lost)},
+	{"broken_rings", offsetof(struct virtq_port_counts, broken_rings)},
+};
+
+static const struct xstat rxq_xstats[] = {
+	{"nombuf", offsetof(struct virtq_queue_stats, nombuf)},
+	{"runt", offsetof(struct virtq_queue_stats, runt)},
+	{"oversize", offsetof(struct virtq_queue_stats, oversize)},
+};
+
+static const struct xstat txq_xstats[] = {
+	{"no_guest_buffer", offsetof(struct virtq_queue_stats, no_buffer)},
+	{"oversize", offsetof(struct virtq_queue_stats, oversize)},
+	{"filtered", offsetof(struct virtq_queue_stats, filtered)},
+};
+
+
+struct xstat_out {
+	struct rte_eth_xstat_name *names; /* or NULL */
+	struct rte_eth_xstat *values;     /* or NULL */
+	unsigned int room;
+	unsigned int n;
+};
+
+static void
+put(struct xstat_out *out, const char *prefix, const char *name, uint64_t value)
+{
+	if (out->n < out->room) {
+		if (out->names)
+			snprintf(out->names[out->n].name, RTE_ETH_XSTATS_NAME_SIZE, "%s%s", prefix,
+				 name);
+		if (out->values)
+			out->values[out->n] = (struct rte_eth_xstat){out->n, value};
+	}
+	out->n++;
+}
+
+static void
+put_queue(struct xstat_out *out, const char *prefix, const struct virtq_queue *q,
+	  const struct xstat *list, size_t n)
+{
+	const struct virtq_queue_stats st = since_reset(q);
+
+	for (size_t i = 0; i < n; i++)
+		put(out, prefix, list[i].name,
+		    *(const uint64_t *)((const uint8_t *)&st + list[i].offset));
+	put(out, prefix, "guest_interrupts", notified(q));
+	put(out, prefix, "broken", q->broken);
+}
+
+static int
+put_all(struct rte_eth_dev *dev, struct xstat_out *out)
+{
+	struct virtq_port *port = dev->data->dev_private;
+	char prefix[24];
+	uint16_t i;
+
+	for (size_t k = 0; k < RTE_DIM(port_xstats); k++) {
+		size_t at = port_xstats[k].offset;
+
+		put(out, "", port_xstats[k].name,
+		    *(const uint64_t *)((const uint8_t *)&port->count + at) -
+			    *(const uint64_t *)((const uint8_t *)&port->count_base + at));
+	}
+	for (i = 0; i < queues(port, dev->data->nb_rx_queues); i++) {
+		snprintf(prefix, sizeof(prefix), "rx_q%u_", i);
+		put_queue(out, prefix, virtq_rxq(port, i), rxq_xstats, RTE_DIM(rxq_xstats));
+	}
+	for (i = 0; i < queues(port, dev->data->nb_tx_queues); i++) {
+		snprintf(prefix, sizeof(prefix), "tx_q%u_", i);
+		put_queue(out, prefix, virtq_txq(port, i), txq_xstats, RTE_DIM(txq_xstats));
+	}
+	return (int)out->n;
+}
+
+int
+virtq_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
+{
+	return put_all(dev, &(struct xstat_out){.values = xstats, .room = xstats ? n : 0});
+}
+
+int
+virtq_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
+{
+	return put_all(dev, &(struct xstat_out){.names = names, .room = names ? n : 0});
+}
+
+void
+virtq_counters(struct virtq_port *port, struct virtq_ipc_counters *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (uint32_t i = 0; i < port->pairs; i++) {
+		struct virtq_queue_stats enq = since_reset(virtq_txq(port, (uint16_t)i));
+		struct virtq_queue_stats deq = since_reset(virtq_rxq(port, (uint16_t)i));
+
+		out->enq_packets += enq.packets;
+		out->enq_bytes += enq.bytes;
+		out->enq_dropped += enq.oversize + enq.filtered;
+		out->deq_packets += deq.packets;
+		out->deq_bytes += deq.bytes;
+		out->deq_dropped += deq.runt + deq.oversize;
+	}
+	out->broken_rings = port->count.broken_rings;
+}
