@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "connector.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+char conn_dir[64];
+char conn_path[80];
+char conn_lock[88];
+
+void conn_begin(void)
+{
+	strcpy(conn_dir, "/tmp/virtq-unit-XXXXXX");
+	must(mkdtemp(conn_dir) != NULL);
+	/* for the children that are another user */
+	must(chmod(conn_dir, 0755) == 0);
+	snprintf(conn_path, sizeof(conn_path), "%s/c", conn_dir);
+	snprintf(conn_lock, sizeof(conn_lock), "%s.lock", conn_path);
+}
+
+void conn_end(void)
+{
+	unlink(conn_path);
+	unlink(conn_lock);
+	CU_ASSERT_EQUAL(rmdir(conn_dir), 0);
+}
+
+struct ipc_listener *conn_open(void)
+{
+	struct ipc_err err = {0, ""};
+	struct ipc_listener *l = ipc_listener_open(conn_path, (uid_t)-1, &err);
+
+	CU_ASSERT_STRING_EQUAL(err.text, "");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+	return l;
+}
+
+void conn_refused(const char *path, const char *why)
+{
+	struct ipc_err err = {0, ""};
+	unsigned int before = fds_count();
+	struct ipc_listener *l = ipc_listener_open(path, (uid_t)-1, &err);
+
+	CU_ASSERT_PTR_NULL(l);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RESOURCES);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, why));
+	ipc_listener_close(l);
+	CU_ASSERT_EQUAL(fds_count(), before);
+}
+
+int conn_connect(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	must(fd >= 0);
+	strcpy(addr.sun_path, conn_path);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+bool conn_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+int conn_wait(int pid)
+{
+	int status;
+
+	must(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 200;
+}

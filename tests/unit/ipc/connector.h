@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef TEST_IPC_CONNECTOR_H
+#define TEST_IPC_CONNECTOR_H
+
+/*
+ * connector.h - a directory of its own for each test of the listener, and the
+ * socket in it.
+ */
+
+#include "fixture.h"
+#include "ipc_listener.h"
+
+/* Of the test that runs: <new directory>/c, and the same with .lock. */
+extern char conn_dir[64];
+extern char conn_path[80];
+extern char conn_lock[88];
+
+/* Makes the directory; removes it, which must be empty but for the two names. */
+void conn_begin(void);
+void conn_end(void);
+
+/* open that must succeed; open that must fail, with that in the sentence */
+struct ipc_listener *conn_open(void);
+void conn_refused(const char *path, const char *why);
+
+/* A connected socket, or -errno. */
+int conn_connect(void);
+bool conn_exists(const char *path);
+
+/* The exit status of a child that was forked; 200 if a signal ended it. */
+int conn_wait(int pid);
+
+#endif /* TEST_IPC_CONNECTOR_H */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef TEST_IPC_FIXTURE_H
+#define TEST_IPC_FIXTURE_H
+
+/*
+ * fixture.h - valid messages to be spoiled, a session on one end of a socket
+ * pair with an owner that records, and the device's end of it.
+ */
+
+#include <CUnit/CUnit.h>
+
+#include "ipc_session.h"
+#include "ipc_sock.h"
+
+/* Queue pairs of every device here, unless a test says otherwise. */
+#define PAIRS 2u
+#define QUEUES (2u * PAIRS)
+
+/* Ends the program, with the place: the test itself cannot work. */
+#define must(cond) must_at((cond), #cond, __FILE__, __LINE__)
+void must_at(bool ok, const char *what, const char *file, int line);
+
+/* ---- messages ---- */
+
+struct msg {
+	struct virtq_ipc_hdr hdr;
+	union {
+		struct virtq_ipc_hello hello;
+		struct virtq_ipc_hello_ok hello_ok;
+		struct virtq_ipc_mem_table mem;
+		struct virtq_ipc_queue_fds queue_fds;
+		struct virtq_ipc_start start;
+		struct virtq_ipc_rxstate rx;
+		struct virtq_ipc_log log;
+		struct virtq_ipc_link link;
+		struct virtq_ipc_stopped stopped;
+		struct virtq_ipc_counters counters;
+		struct virtq_ipc_broken broken;
+		struct virtq_ipc_error error;
+		unsigned char bytes[sizeof(struct virtq_ipc_start)];
+	} u;
+};
+
+/* A valid message of that type, with number 1. */
+void msg_make(struct msg *m, uint16_t type);
+/* How many descriptors go with it. */
+unsigned int msg_fds(const struct msg *m);
+
+/* What a receiver knows: a device of PAIRS pairs, all protocol features. */
+struct ipc_msg_ctx ctx_make(enum ipc_dir dir, enum ipc_state state);
+
+/* The code that ipc_msg_check() gives it, 0 if it is valid. */
+uint32_t msg_code(const struct msg *m, unsigned int nfds, const struct ipc_msg_ctx *ctx);
+/* The same in the first state and direction that the type allows. */
+uint32_t msg_code_here(const struct msg *m);
+
+/* A valid message of that type with one thing changed gives that code. */
+#define SPOILED(type, change, code)                       \
+	do {                                              \
+		struct msg m;                             \
+		msg_make(&m, type);                       \
+		change;                                   \
+		CU_ASSERT_EQUAL(msg_code_here(&m), code); \
+	} while (0)
+
+/* ---- descriptors ---- */
+
+/* Open descriptors of this process. */
+unsigned int fds_count(void);
+/* A new eventfd. */
+int fd_event(void);
+
+/* ---- a session and its peer ---- */
+
+struct fix {
+	struct ipc_session *s;
+	int peer;                 /* the device's end, -1 once closed */
+	uint32_t seq;             /* of the device's last message */
+	uint32_t seen;            /* of the PMD's last message */
+	struct ipc_err hello_err; /* code not 0: the callback fails with it */
+	struct ipc_err mem_err;
+	struct ipc_err start_err;
+	struct ipc_err log_err;
+	bool keep;         /* callbacks take the descriptors */
+	bool fail_inside;  /* callbacks call ipc_session_fail() */
+	uint64_t features; /* that the owner can do */
+	unsigned int hellos, mems, starts, stops, rxs, logs, counters;
+	struct virtq_ipc_hello hello;
+	struct virtq_ipc_mem_table mem;
+	struct virtq_ipc_start start;
+	struct virtq_ipc_rxstate rx;
+	struct virtq_ipc_log log;
+	int kept[1 + 2 * VIRTQ_IPC_MAX_QUEUES + VIRTQ_IPC_MAX_REGIONS];
+	unsigned int num_kept;
+};
+
+void fix_open(struct fix *f);
+void fix_close(struct fix *f);
+/* Opens and brings the session to that state. */
+void fix_open_at(struct fix *f, enum ipc_state state);
+/* Forgets what callbacks kept. */
+void fix_drop_kept(struct fix *f);
+
+/* Sends as the device: number and size as they should be, and eventfds (or the
+ * number of descriptors that msg_fds() names). */
+void fix_send(struct fix *f, struct msg *m);
+void fix_send_type(struct fix *f, uint16_t type);
+/* Sends exactly len bytes and nfds copies of fd. */
+void fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned int nfds);
+
+/* Receives as the device, and tests that the message keeps to every rule of its
+ * row.  False if there is none. */
+bool fix_recv(struct fix *f, struct msg *m);
+/* One input call, after which the session is in that state. */
+void fix_input(struct fix *f, enum ipc_state state);
+/* Sends, lets the session handle it and expects that answer (0: none). */
+void fix_ask(struct fix *f, struct msg *m, uint16_t answer);
+void fix_ask_type(struct fix *f, uint16_t type, uint16_t answer);
+/* One input call: the session is dead with that code, and the device was sent
+ * the same code and sentence. */
+void fix_refused(struct fix *f, uint32_t code);
+
+/* One a file of tests: test_<name>.c. */
+void suite_envelope(void);
+void suite_hello(void);
+void suite_mem_table(void);
+void suite_queue_fds(void);
+void suite_start(void);
+void suite_stop(void);
+void suite_rxstate(void);
+void suite_log(void);
+void suite_counters(void);
+void suite_error(void);
+void suite_unsolicited(void);
+void suite_matrix(void);
+void suite_sock(void);
+void suite_peer(void);
+void suite_repeat(void);
+void suite_listener(void);
+void suite_listener_race(void);
+
+/* Makes the current suite and adds to it; ends the program if CUnit cannot. */
+void suite_begin(const char *name);
+void suite_test(const char *name, void (*test)(void));
+
+#endif /* TEST_IPC_FIXTURE_H */

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* main.c - runs every suite; exits with 1 if a test failed or none ran. */
+
+#include <CUnit/Basic.h>
+
+#include "fixture.h"
+
+static CU_pSuite current;
+
+void suite_begin(const char *name)
+{
+	current = CU_add_suite(name, NULL, NULL);
+	must(current != NULL);
+}
+
+void suite_test(const char *name, void (*test)(void))
+{
+	must(CU_add_test(current, name, test) != NULL);
+}
+
+int main(void)
+{
+	unsigned int bad;
+
+	must(CU_initialize_registry() == CUE_SUCCESS);
+	suite_envelope();
+	suite_hello();
+	suite_mem_table();
+	suite_queue_fds();
+	suite_start();
+	suite_stop();
+	suite_rxstate();
+	suite_log();
+	suite_counters();
+	suite_error();
+	suite_unsolicited();
+	suite_matrix();
+	suite_sock();
+	suite_peer();
+	suite_repeat();
+	suite_listener();
+	suite_listener_race();
+	CU_basic_set_mode(CU_BRM_NORMAL);
+	CU_basic_run_tests();
+	bad = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
+	if (CU_get_number_of_tests_run() == 0)
+		bad = 1;
+	CU_cleanup_registry();
+	return bad != 0;
+}

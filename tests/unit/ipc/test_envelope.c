@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* test_envelope.c - header, size, descriptor counts and truncation, all types. */
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "fixture.h"
+
+/* Every row of the table with a valid message of its type. */
+static void test_valid(void)
+{
+	size_t count;
+	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+
+	CU_ASSERT_EQUAL(count, 18);
+	for (size_t i = 0; i < count; i++) {
+		SPOILED(rows[i].type, (void)0, 0);
+		CU_ASSERT_PTR_EQUAL(ipc_msg_row(rows[i].type), &rows[i]);
+	}
+}
+
+static void test_type(void)
+{
+	for (unsigned int type = 0; type <= UINT16_MAX; type++) {
+		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
+		struct msg m;
+
+		if (ipc_msg_row((uint16_t)type))
+			continue;
+		msg_make(&m, (uint16_t)type);
+		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+	}
+	CU_ASSERT_STRING_EQUAL(ipc_msg_name(0), "unknown");
+	CU_ASSERT_STRING_EQUAL(ipc_msg_name(VIRTQ_IPC_STOP), "STOP");
+}
+
+static void test_direction(void)
+{
+	size_t count;
+	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		enum ipc_dir other = rows[i].dirs & IPC_TO_PMD ? IPC_TO_DEVICE : IPC_TO_PMD;
+		struct ipc_msg_ctx ctx = ctx_make(other, rows[i].states & -rows[i].states);
+		struct msg m;
+
+		msg_make(&m, rows[i].type);
+		CU_ASSERT_EQUAL(msg_code(&m, msg_fds(&m), &ctx),
+				rows[i].dirs & other ? 0 : VIRTQ_IPC_E_MALFORMED);
+	}
+}
+
+static void test_version(void)
+{
+	size_t count;
+	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		SPOILED(rows[i].type, m.hdr.version = 0, VIRTQ_IPC_E_VERSION);
+		SPOILED(rows[i].type, m.hdr.version = 2, VIRTQ_IPC_E_VERSION);
+		SPOILED(rows[i].type, m.hdr.version = UINT16_MAX, VIRTQ_IPC_E_VERSION);
+	}
+}
+
+static void test_seq(void)
+{
+	static const uint32_t last[] = {0, 1, 41, INT32_MAX, UINT32_MAX - 1, UINT32_MAX};
+
+	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
+		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_RUNNING);
+		struct msg m;
+
+		msg_make(&m, VIRTQ_IPC_STOP);
+		ctx.seq = last[i];
+		m.hdr.seq = last[i] + 1;
+		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), 0);
+		m.hdr.seq = last[i];
+		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+		m.hdr.seq = last[i] + 2;
+		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+	}
+}
+
+static void test_reply_to(void)
+{
+	SPOILED(VIRTQ_IPC_STOP, m.hdr.reply_to = 1, VIRTQ_IPC_E_MALFORMED);
+	SPOILED(VIRTQ_IPC_LINK, m.hdr.reply_to = 1, VIRTQ_IPC_E_MALFORMED);
+	SPOILED(VIRTQ_IPC_MEM_OK, m.hdr.reply_to = 0, VIRTQ_IPC_E_MALFORMED);
+	SPOILED(VIRTQ_IPC_ERROR, m.hdr.reply_to = 0, 0);
+	SPOILED(VIRTQ_IPC_ERROR, m.hdr.reply_to = 9, 0);
+}
+
+/* Each type with the length and the header's size off by one, alone and together. */
+static void test_size(void)
+{
+	size_t count;
+	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		SPOILED(rows[i].type, m.hdr.size += 1, VIRTQ_IPC_E_MALFORMED);
+		SPOILED(rows[i].type, m.hdr.size += 8, VIRTQ_IPC_E_MALFORMED);
+		if (rows[i].size)
+			SPOILED(rows[i].type, m.hdr.size -= 1, VIRTQ_IPC_E_MALFORMED);
+	}
+}
+
+static void test_length(void)
+{
+	static const uint32_t sizes[] = {1, 8, INT32_MAX, UINT32_MAX - 15, UINT32_MAX};
+	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_RUNNING);
+	struct ipc_msg_in in = {.len = sizeof(struct virtq_ipc_hdr)};
+	struct ipc_err err;
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_STOP);
+	in.data = &m;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		m.hdr.size = sizes[i];
+		CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	}
+	m.hdr.size = 0;
+	in.len++;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
+}
+
+/* Exactly so many bytes are readable: the sanitizer sees one too many. */
+static void test_short_header(void)
+{
+	for (size_t len = 0; len < sizeof(struct virtq_ipc_hdr); len++) {
+		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
+		unsigned char *bytes = calloc(1, len ? len : 1);
+		struct ipc_msg_in in = {.data = bytes, .len = len};
+		struct ipc_err err;
+
+		must(bytes != NULL);
+		CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+		CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
+		free(bytes);
+	}
+}
+
+static void test_fd_counts(void)
+{
+	size_t count;
+	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct ipc_msg_row *r = &rows[i];
+		struct ipc_msg_ctx ctx = ctx_make(r->dirs & IPC_TO_PMD ? IPC_TO_PMD : IPC_TO_DEVICE,
+						  r->states & -r->states);
+		struct msg m;
+
+		msg_make(&m, r->type);
+		CU_ASSERT_EQUAL(msg_code(&m, r->max_fds + 1, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(&m, UINT32_MAX, &ctx), VIRTQ_IPC_E_MALFORMED);
+		if (r->min_fds)
+			CU_ASSERT_EQUAL(msg_code(&m, r->min_fds - 1, &ctx), VIRTQ_IPC_E_MALFORMED);
+	}
+}
+
+static void test_truncated(void)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
+	struct ipc_msg_in in = {0};
+	struct ipc_err err;
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_HELLO);
+	in.data = &m;
+	in.len = sizeof(m.hdr) + m.hdr.size;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), 0);
+	in.cut_data = true;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
+	in.cut_data = false;
+	/* the kernel had no slot left for them */
+	in.cut_fds = true;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RESOURCES);
+	/* more than any message has */
+	in.nfds = VIRTQ_IPC_MAX_FDS;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
+}
+
+static void test_text_copy(void)
+{
+	char dst[6];
+
+	ipc_text_copy(dst, sizeof(dst), "abc", 3);
+	CU_ASSERT_STRING_EQUAL(dst, "abc");
+	ipc_text_copy(dst, sizeof(dst), "abcdefgh", 8);
+	CU_ASSERT_STRING_EQUAL(dst, "abcde");
+	ipc_text_copy(dst, sizeof(dst), "a\x1b[\xff\n", 5);
+	CU_ASSERT_STRING_EQUAL(dst, "a?[??");
+	ipc_text_copy(dst, sizeof(dst), "ab\0cd", 5);
+	CU_ASSERT_STRING_EQUAL(dst, "ab");
+	ipc_text_copy(dst, 1, "ab", 2);
+	CU_ASSERT_STRING_EQUAL(dst, "");
+}
+
+void suite_envelope(void)
+{
+	suite_begin("envelope");
+	suite_test("valid messages", test_valid);
+	suite_test("unknown types", test_type);
+	suite_test("direction", test_direction);
+	suite_test("version", test_version);
+	suite_test("sequence number", test_seq);
+	suite_test("reply_to", test_reply_to);
+	suite_test("size", test_size);
+	suite_test("length against size", test_length);
+	suite_test("short header", test_short_header);
+	suite_test("descriptor counts", test_fd_counts);
+	suite_test("truncated", test_truncated);
+	suite_test("text is made printable", test_text_copy);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* test_error.c - ERROR, both ways, and what it does to a session. */
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define BAD VIRTQ_IPC_E_MALFORMED
+#define ERROR(change, code) SPOILED(VIRTQ_IPC_ERROR, change, code)
+
+static void test_fields(void)
+{
+	ERROR(m.u.error.code = 0, BAD);
+	ERROR(m.u.error.code = UINT32_MAX, 0); /* of a later version */
+	ERROR(m.u.error.reserved = 1, BAD);
+	ERROR(memset(m.u.error.text, 'x', VIRTQ_IPC_TEXT_LEN), BAD);
+	ERROR(memset(m.u.error.text, 'x', VIRTQ_IPC_TEXT_LEN - 1), 0);
+}
+
+/* The device gives up: its words are the reason, made printable, and nothing is
+ * sent back. */
+static void test_from_device(void)
+{
+	static const enum ipc_state states[] = {IPC_NEW, IPC_IDLE, IPC_READY, IPC_RUNNING};
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		struct msg m;
+		struct fix f;
+
+		fix_open_at(&f, states[i]);
+		msg_make(&m, VIRTQ_IPC_ERROR);
+		strcpy(m.u.error.text, "no\nmore \x1b[31mred");
+		fix_send(&f, &m);
+		fix_input(&f, IPC_DEAD);
+		CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
+		CU_ASSERT_STRING_EQUAL(ipc_session_why(f.s)->text, "no?more ?[31mred");
+		CU_ASSERT(!fix_recv(&f, &m));
+		fix_close(&f);
+	}
+}
+
+/* It closes without having read what it was sent: the reason still arrives. */
+static void test_last_words(void)
+{
+	struct virtq_ipc_link link = {.up = 1};
+	struct fix f;
+
+	fix_open_at(&f, IPC_RUNNING);
+	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
+	fix_send_type(&f, VIRTQ_IPC_ERROR);
+	close(f.peer);
+	f.peer = -1;
+	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
+	fix_input(&f, IPC_DEAD);
+	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
+	CU_ASSERT_STRING_EQUAL(ipc_session_why(f.s)->text, "that was it");
+	fix_close(&f);
+
+	fix_open_at(&f, IPC_RUNNING);
+	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
+	fix_send_type(&f, VIRTQ_IPC_ERROR);
+	close(f.peer);
+	f.peer = -1;
+	fix_input(&f, IPC_DEAD);
+	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
+	fix_close(&f);
+}
+
+static void test_fail(void)
+{
+	struct ipc_err first = {VIRTQ_IPC_E_GONE, "the port was closed"};
+	struct ipc_err second = {VIRTQ_IPC_E_RING, "something later"};
+	struct virtq_ipc_link link = {.up = 1};
+	struct msg got;
+	struct fix f;
+
+	fix_open_at(&f, IPC_RUNNING);
+	ipc_session_fail(f.s, &first);
+	ipc_session_fail(f.s, &second);
+	CU_ASSERT_EQUAL(ipc_session_state(f.s), IPC_DEAD);
+	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
+	CU_ASSERT(fix_recv(&f, &got));
+	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ERROR);
+	CU_ASSERT_EQUAL(got.hdr.reply_to, 0);
+	CU_ASSERT_STRING_EQUAL(got.u.error.text, "the port was closed");
+	/* the dead say and hear nothing */
+	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), -1);
+	CU_ASSERT_EQUAL(ipc_session_send_announce(f.s), -1);
+	CU_ASSERT_EQUAL(ipc_session_send_broken(f.s, 0, "x"), -1);
+	fix_send_type(&f, VIRTQ_IPC_STOP);
+	fix_input(&f, IPC_DEAD);
+	CU_ASSERT_EQUAL(f.stops, 0);
+	CU_ASSERT(!fix_recv(&f, &got));
+	fix_close(&f);
+}
+
+/* The ERROR says which message it is about. */
+static void test_reply_to(void)
+{
+	struct msg got;
+	struct fix f;
+
+	fix_open_at(&f, IPC_READY);
+	fix_send_type(&f, VIRTQ_IPC_STOP);
+	fix_input(&f, IPC_DEAD);
+	CU_ASSERT(fix_recv(&f, &got));
+	CU_ASSERT_EQUAL(got.hdr.reply_to, f.seq);
+	fix_close(&f);
+}
+
+/* A callback that fails the session: one ERROR and no answer behind it. */
+static void test_fail_inside(void)
+{
+	static const struct {
+		enum ipc_state state;
+		uint16_t type;
+	} at[] = {{IPC_NEW, VIRTQ_IPC_HELLO},
+		  {IPC_IDLE, VIRTQ_IPC_MEM_TABLE},
+		  {IPC_READY, VIRTQ_IPC_START},
+		  {IPC_RUNNING, VIRTQ_IPC_STOP},
+		  {IPC_RUNNING, VIRTQ_IPC_LOG}};
+	unsigned int before = fds_count();
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		struct fix f;
+
+		fix_open_at(&f, at[i].state);
+		if (at[i].type == VIRTQ_IPC_START)
+			fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
+		f.fail_inside = true;
+		fix_send_type(&f, at[i].type);
+		fix_refused(&f, VIRTQ_IPC_E_GONE);
+		fix_close(&f);
+		CU_ASSERT_EQUAL(fds_count(), before);
+	}
+}
+
+static void test_err_set(void)
+{
+	char longer[2 * VIRTQ_IPC_TEXT_LEN];
+	struct ipc_err err;
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	CU_ASSERT_EQUAL(ipc_err_set(&err, VIRTQ_IPC_E_RING, "%s", longer), -1);
+	CU_ASSERT_EQUAL(strlen(err.text), VIRTQ_IPC_TEXT_LEN - 1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RING);
+}
+
+void suite_error(void)
+{
+	suite_begin("ERROR");
+	suite_test("fields", test_fields);
+	suite_test("from the device", test_from_device);
+	suite_test("from a device that is gone", test_last_words);
+	suite_test("from the owner", test_fail);
+	suite_test("names its message", test_reply_to);
+	suite_test("from within a callback", test_fail_inside);
+	suite_test("long sentence", test_err_set);
+}

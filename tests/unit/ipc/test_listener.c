@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* test_listener.c - the connector: its path, its file, who connects. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "connector.h"
+
+#define STRANGER 4321
+
+static void test_accept(void)
+{
+	unsigned int before = fds_count();
+	struct ipc_listener *l;
+	struct stat st;
+	int a, b;
+
+	conn_begin();
+	l = conn_open();
+	CU_ASSERT_STRING_EQUAL(ipc_listener_path(l), conn_path);
+	CU_ASSERT_EQUAL(ipc_listener_accept(l), -EAGAIN);
+	CU_ASSERT(!ipc_accept_exhausted(-EAGAIN));
+	must(lstat(conn_path, &st) == 0);
+	CU_ASSERT(S_ISSOCK(st.st_mode));
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+	CU_ASSERT_EQUAL(st.st_uid, geteuid());
+	a = conn_connect();
+	CU_ASSERT(a >= 0);
+	b = ipc_listener_accept(l);
+	CU_ASSERT(b >= 0);
+	CU_ASSERT(fcntl(b, F_GETFL) & O_NONBLOCK);
+	CU_ASSERT(fcntl(b, F_GETFD) & FD_CLOEXEC);
+	close(a);
+	close(b);
+	ipc_listener_close(l);
+	CU_ASSERT(!conn_exists(conn_path));
+	CU_ASSERT(!conn_exists(conn_lock));
+	conn_end();
+	CU_ASSERT_EQUAL(fds_count(), before);
+	ipc_listener_close(NULL);
+}
+
+/* Whatever umask says, and without touching it. */
+static void test_umask(void)
+{
+	mode_t old = umask(0);
+	struct ipc_listener *l;
+	struct stat st;
+
+	conn_begin();
+	l = conn_open();
+	must(lstat(conn_path, &st) == 0);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+	CU_ASSERT_EQUAL(umask(old), 0);
+	ipc_listener_close(l);
+	conn_end();
+}
+
+static void test_length(void)
+{
+	char path[200], dir[120];
+	struct ipc_listener *l;
+	struct ipc_err err;
+	int n;
+
+	conn_refused("", "empty");
+	conn_refused(NULL, "empty");
+	conn_begin();
+	/* <conn_dir>/ddd.../c of 107 bytes */
+	n = snprintf(dir, sizeof(dir), "%s/", conn_dir);
+	memset(dir + n, 'd', sizeof(dir) - (size_t)n);
+	dir[IPC_PATH_MAX - 2] = '\0';
+	must(mkdir(dir, 0755) == 0);
+	snprintf(path, sizeof(path), "%s/cc", dir);
+	CU_ASSERT_EQUAL(strlen(path), 108);
+	conn_refused(path, "108 bytes");
+	path[107] = '\0';
+	l = ipc_listener_open(path, (uid_t)-1, &err);
+	CU_ASSERT_PTR_NOT_NULL(l);
+	CU_ASSERT(conn_exists(path));
+	ipc_listener_close(l);
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	conn_refused(path, "199 bytes");
+	CU_ASSERT_EQUAL(rmdir(dir), 0);
+	conn_end();
+}
+
+static void test_missing_dir(void)
+{
+	char path[120];
+
+	conn_begin();
+	snprintf(path, sizeof(path), "%s/none/c", conn_dir);
+	conn_refused(path, "create it first");
+	snprintf(path, sizeof(path), "%s/c", conn_path);
+	close(open(conn_path, O_CREAT | O_WRONLY, 0600));
+	conn_refused(path, "irectory");
+	conn_end();
+}
+
+static void test_unwritable_dir(void)
+{
+	int pid;
+
+	conn_begin();
+	fflush(NULL);
+	pid = fork();
+	must(pid >= 0);
+	if (pid == 0) {
+		struct ipc_err err;
+
+		if (geteuid() == 0 && setresuid(STRANGER, STRANGER, STRANGER))
+			_exit(2);
+		if (geteuid() != STRANGER && chmod(conn_dir, 0555))
+			_exit(3);
+		if (ipc_listener_open(conn_path, (uid_t)-1, &err))
+			_exit(4);
+		_exit(strstr(err.text, "cannot write to its directory") ? 0 : 5);
+	}
+	CU_ASSERT_EQUAL(conn_wait(pid), 0);
+	must(chmod(conn_dir, 0755) == 0);
+	conn_end();
+}
+
+/* A name without a slash is in the working directory. */
+static void test_relative(void)
+{
+	struct ipc_listener *l;
+	struct ipc_err err;
+	char old[4096];
+
+	conn_begin();
+	must(getcwd(old, sizeof(old)) != NULL);
+	must(chdir(conn_dir) == 0);
+	l = ipc_listener_open("c", (uid_t)-1, &err);
+	CU_ASSERT_PTR_NOT_NULL(l);
+	CU_ASSERT(conn_exists(conn_path));
+	ipc_listener_close(l);
+	must(chdir(old) == 0);
+	conn_end();
+}
+
+static void test_regular_file(void)
+{
+	static const char text[] = "not yours";
+	char back[sizeof(text)] = "";
+	int fd;
+
+	conn_begin();
+	fd = open(conn_path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	must(fd >= 0 && write(fd, text, sizeof(text)) == sizeof(text));
+	conn_refused(conn_path, "not a socket");
+	CU_ASSERT_EQUAL(pread(fd, back, sizeof(back), 0), (ssize_t)sizeof(back));
+	CU_ASSERT_STRING_EQUAL(back, text);
+	CU_ASSERT(conn_exists(conn_path));
+	CU_ASSERT(!conn_exists(conn_lock));
+	close(fd);
+	conn_end();
+}
+
+static void test_symlink(void)
+{
+	char other[100];
+
+	conn_begin();
+	snprintf(other, sizeof(other), "%s/other", conn_dir);
+	must(symlink(other, conn_path) == 0);
+	conn_refused(conn_path, "not a socket");
+	CU_ASSERT(!conn_exists(other));
+	unlink(conn_path);
+	/* and at the lock's name: it is not followed */
+	must(symlink(other, conn_lock) == 0);
+	conn_refused(conn_path, "lock file");
+	CU_ASSERT(!conn_exists(other));
+	unlink(conn_lock);
+	must(mkfifo(conn_lock, 0600) == 0);
+	conn_refused(conn_path, "not a regular file");
+	conn_end();
+}
+
+/* Both in one process and from another: it is served, and by whom. */
+static void test_live(void)
+{
+	struct ipc_listener *l;
+	char pid[32];
+	int fd;
+
+	conn_begin();
+	l = conn_open();
+	snprintf(pid, sizeof(pid), "process %d serves it", (int)getpid());
+	conn_refused(conn_path, pid);
+	/* the lock file is lost: the socket itself still answers */
+	must(unlink(conn_lock) == 0);
+	conn_refused(conn_path, "another process serves it");
+	CU_ASSERT(!conn_exists(conn_lock));
+	fd = ipc_listener_accept(l);
+	if (fd >= 0)
+		close(fd); /* that was its question */
+	fd = conn_connect();
+	CU_ASSERT(fd >= 0);
+	close(fd);
+	ipc_listener_close(l);
+	conn_end();
+}
+
+static int bind_foreign(int type)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	must(fd >= 0);
+	strcpy(addr.sun_path, conn_path);
+	must(bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0);
+	return fd;
+}
+
+/* A socket of another kind is no less alive. */
+static void test_live_stream(void)
+{
+	int fd;
+
+	conn_begin();
+	fd = bind_foreign(SOCK_STREAM);
+	must(listen(fd, 1) == 0);
+	conn_refused(conn_path, "another process serves it");
+	CU_ASSERT(conn_exists(conn_path));
+	close(fd);
+	conn_end();
+}
+
+/* Left by a process that was killed: replaced, and the lock with it. */
+static void test_stale(void)
+{
+	struct ipc_listener *l;
+	int pid, fd;
+
+	conn_begin();
+	fflush(NULL);
+	pid = fork();
+	must(pid >= 0);
+	if (pid == 0) {
+		struct ipc_err err;
+
+		/* no close: as kill -9 leaves it */
+		_exit(ipc_listener_open(conn_path, (uid_t)-1, &err) ? 0 : 1);
+	}
+	CU_ASSERT_EQUAL(conn_wait(pid), 0);
+	CU_ASSERT(conn_exists(conn_path) && conn_exists(conn_lock));
+	CU_ASSERT_EQUAL(conn_connect(), -ECONNREFUSED);
+	l = conn_open();
+	fd = conn_connect();
+	CU_ASSERT(fd >= 0);
+	close(fd);
+	ipc_listener_close(l);
+	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
+	/* without a lock beside it, as another program leaves it */
+	close(bind_foreign(SOCK_SEQPACKET));
+	ipc_listener_close(conn_open());
+	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
+	conn_end();
+}
+
+/* Close takes away what it made and nothing else. */
+static void test_close_own_only(void)
+{
+	struct ipc_listener *l;
+	int fd;
+
+	conn_begin();
+	l = conn_open();
+	must(unlink(conn_path) == 0 && unlink(conn_lock) == 0);
+	fd = bind_foreign(SOCK_SEQPACKET);
+	close(open(conn_lock, O_CREAT | O_WRONLY, 0600));
+	ipc_listener_close(l);
+	CU_ASSERT(conn_exists(conn_path));
+	CU_ASSERT(conn_exists(conn_lock));
+	close(fd);
+	conn_end();
+}
+
+static void test_exhausted(void)
+{
+	struct pollfd p = {.events = POLLIN};
+	struct rlimit old, low;
+	struct ipc_listener *l;
+	int used[64], n = 0, a, b;
+
+	conn_begin();
+	l = conn_open();
+	a = conn_connect();
+	must(a >= 0 && getrlimit(RLIMIT_NOFILE, &old) == 0);
+	low = old;
+	low.rlim_cur = 40;
+	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
+	while (n < 64 && (used[n] = dup(a)) >= 0)
+		n++;
+	for (int i = 0; i < 100; i++) {
+		b = ipc_listener_accept(l);
+		CU_ASSERT_EQUAL(b, -EMFILE);
+		CU_ASSERT(ipc_accept_exhausted(b));
+	}
+	/* it still waits */
+	p.fd = ipc_listener_fd(l);
+	CU_ASSERT_EQUAL(poll(&p, 1, 0), 1);
+	ipc_fds_close(used, (unsigned int)n);
+	b = ipc_listener_accept(l);
+	CU_ASSERT(b >= 0);
+	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	close(a);
+	if (b >= 0)
+		close(b);
+	ipc_listener_close(l);
+	conn_end();
+	CU_ASSERT(ipc_accept_exhausted(-ENFILE));
+	CU_ASSERT(ipc_accept_exhausted(-ENOMEM));
+	CU_ASSERT(ipc_accept_exhausted(-ENOBUFS));
+}
+
+static void test_many_connects(void)
+{
+	unsigned int before = fds_count();
+	struct ipc_listener *l;
+
+	conn_begin();
+	l = conn_open();
+	for (int i = 0; i < 10000; i++) {
+		int a = conn_connect(), b = ipc_listener_accept(l);
+
+		CU_ASSERT_FATAL(a >= 0 && b >= 0);
+		close(a);
+		close(b);
+	}
+	ipc_listener_close(l);
+	conn_end();
+	CU_ASSERT_EQUAL(fds_count(), before);
+}
+
+/* In a process of the stranger: connects and holds until told; exit 0 if it could. */
+static int stranger(int hold)
+{
+	int pid, fd;
+	char c;
+
+	fflush(NULL);
+	pid = fork();
+	must(pid >= 0);
+	if (pid)
+		return pid;
+	if (setresuid(STRANGER, STRANGER, STRANGER))
+		_exit(100);
+	fd = conn_connect();
+	if (fd < 0)
+		_exit(-fd);
+	_exit(read(hold, &c, 1) == 1 ? 0 : 101);
+}
+
+/* Root gives the socket to another user: that one connects, and is let in only
+ * where it is named. */
+static void test_owner(void)
+{
+	struct ipc_err err = {0, ""};
+	struct ipc_listener *l;
+	struct stat st;
+	int hold[2], pid, fd;
+	struct pollfd p = {.events = POLLIN};
+
+	if (geteuid() != 0)
+		return; /* nobody else may give it away */
+	must(pipe2(hold, O_CLOEXEC) == 0);
+	conn_begin();
+	/* not given: the mode keeps the stranger out */
+	l = conn_open();
+	CU_ASSERT_EQUAL(conn_wait(stranger(hold[0])), EACCES);
+	ipc_listener_close(l);
+
+	l = ipc_listener_open(conn_path, STRANGER, &err);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
+	must(lstat(conn_path, &st) == 0);
+	CU_ASSERT_EQUAL(st.st_uid, STRANGER);
+	CU_ASSERT_EQUAL(st.st_mode & 07777, 0600);
+	pid = stranger(hold[0]);
+	p.fd = ipc_listener_fd(l);
+	CU_ASSERT_EQUAL(poll(&p, 1, 10000), 1);
+	fd = ipc_listener_accept(l);
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(ipc_peer_allowed(fd, (uid_t)-1, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_PEER);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "user id 4321"));
+	CU_ASSERT_EQUAL(ipc_peer_allowed(fd, STRANGER + 1, &err), -1);
+	CU_ASSERT_EQUAL(ipc_peer_allowed(fd, STRANGER, &err), 0);
+	must(write(hold[1], "x", 1) == 1);
+	CU_ASSERT_EQUAL(conn_wait(pid), 0);
+	close(fd);
+	close(hold[0]);
+	close(hold[1]);
+	ipc_listener_close(l);
+	conn_end();
+}
+
+void suite_listener(void)
+{
+	suite_begin("connector");
+	suite_test("listens, accepts, cleans up", test_accept);
+	suite_test("mode without umask", test_umask);
+	suite_test("path of 107 and 108 bytes", test_length);
+	suite_test("directory is missing", test_missing_dir);
+	suite_test("directory is not writable", test_unwritable_dir);
+	suite_test("relative path", test_relative);
+	suite_test("regular file", test_regular_file);
+	suite_test("symbolic links and a fifo", test_symlink);
+	suite_test("served by a process", test_live);
+	suite_test("served by another kind of socket", test_live_stream);
+	suite_test("stale", test_stale);
+	suite_test("close leaves what is not its own", test_close_own_only);
+	suite_test("no descriptors left to accept", test_exhausted);
+	suite_test("10,000 connections", test_many_connects);
+	suite_test("another user", test_owner);
+}
