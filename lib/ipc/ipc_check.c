@@ -247,8 +247,6 @@ int ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_c
 		return -1;
 	if (!l->enable)
 		return check_reserved("LOG with enable 0", !l->size && !l->offset, err);
-	if (l->size == 0)
-		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "dirty log is empty");
 	if (l->offset > INT64_MAX || l->size > INT64_MAX - l->offset)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY,
 				   "dirty log wraps in its file: offset %#" PRIx64

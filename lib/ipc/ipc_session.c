@@ -351,7 +351,7 @@ void ipc_session_free(struct ipc_session *s)
 	if (!s)
 		return;
 	drop_staged(s);
-	close(s->fd);
+	ipc_sock_close(s->fd);
 	free(s);
 }
 

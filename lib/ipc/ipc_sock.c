@@ -124,6 +124,18 @@ int ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload
 	return len < 0 ? -errno : 0;
 }
 
+void ipc_sock_close(int sock)
+{
+	char byte;
+
+	/* From here on nothing is added to the queue, so the loop ends.  The kernel
+	 * closes the descriptors that nobody takes. */
+	shutdown(sock, SHUT_RD);
+	while (recv(sock, &byte, 1, MSG_DONTWAIT) > 0)
+		;
+	close(sock);
+}
+
 bool ipc_fd_is_eventfd(int fd)
 {
 	static const char want[] = "anon_inode:[eventfd]";

@@ -44,6 +44,12 @@ int ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload
 /* Closes the descriptors that are not -1 and sets them to -1. */
 void ipc_fds_close(int *fds, unsigned int count);
 
+/*
+ * Closes a connection so that the peer still finds what it was sent last.  (With
+ * unread messages in our queue the kernel would put ECONNRESET in front of it.)
+ */
+void ipc_sock_close(int sock);
+
 /* Is this an eventfd?  True as well where /proc cannot tell. */
 bool ipc_fd_is_eventfd(int fd);
 

@@ -70,6 +70,29 @@ static void test_last_words(void)
 	fix_close(&f);
 }
 
+/* A session that is refused before its messages were read: a peer that reads
+ * plainly finds the ERROR, and not a reset connection in front of it. */
+static void test_refused_unread(void)
+{
+	struct ipc_err stranger = {VIRTQ_IPC_E_PEER, "user id 5 may not connect"};
+	unsigned int before = fds_count();
+	struct msg got = {0};
+	struct fix f;
+
+	fix_open(&f);
+	fix_send_type(&f, VIRTQ_IPC_HELLO);
+	fix_send_type(&f, VIRTQ_IPC_MEM_TABLE);
+	fix_send_type(&f, VIRTQ_IPC_QUEUE_FDS);
+	ipc_session_fail(f.s, &stranger);
+	ipc_session_free(f.s);
+	CU_ASSERT(recv(f.peer, &got, sizeof(got), 0) > 0);
+	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ERROR);
+	CU_ASSERT_EQUAL(got.u.error.code, VIRTQ_IPC_E_PEER);
+	CU_ASSERT_EQUAL(recv(f.peer, &got, sizeof(got), 0), 0);
+	close(f.peer);
+	CU_ASSERT_EQUAL(fds_count(), before);
+}
+
 static void test_fail(void)
 {
 	struct ipc_err first = {VIRTQ_IPC_E_GONE, "the port was closed"};
@@ -157,6 +180,7 @@ void suite_error(void)
 	suite_test("fields", test_fields);
 	suite_test("from the device", test_from_device);
 	suite_test("from a device that is gone", test_last_words);
+	suite_test("before anything was read", test_refused_unread);
 	suite_test("from the owner", test_fail);
 	suite_test("names its message", test_reply_to);
 	suite_test("from within a callback", test_fail_inside);

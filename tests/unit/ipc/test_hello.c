@@ -69,6 +69,7 @@ static void test_ok(void)
 	OK(m.u.hello_ok.version = 0, VIRTQ_IPC_E_VERSION);
 	OK(m.u.hello_ok.version = 2, VIRTQ_IPC_E_VERSION);
 	OK(m.u.hello_ok.max_pairs = 0, BAD);
+	OK(m.u.hello_ok.max_pairs = VIRTQ_IPC_MAX_PAIRS, 0);
 	OK(m.u.hello_ok.max_pairs = VIRTQ_IPC_MAX_PAIRS + 1, BAD);
 	OK(m.u.hello_ok.features = VIRTQ_IPC_F_ALL, 0);
 	OK(m.u.hello_ok.features = VIRTQ_IPC_F_ALL + 1, BAD);

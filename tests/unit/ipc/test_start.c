@@ -62,6 +62,7 @@ static void test_all_queues(void)
 	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), RING);
 	ctx.max_pairs++;
 	S.num_queues += 2;
+	S.state_size *= 2;
 	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
 }
 
@@ -75,6 +76,8 @@ static void test_generation(void)
 	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
 	ctx.generation++;
 	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	S.generation = 0;
+	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
 }
 
 static void test_flags(void)
