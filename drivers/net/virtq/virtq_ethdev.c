@@ -119,7 +119,6 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned 
 {
 	struct virtq_queue *q = virtq_rxq(dev_port(dev), id);
 
-	(void)nb_desc;
 	(void)socket;
 	(void)conf;
 	if (rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
@@ -131,6 +130,7 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned 
 		return -EINVAL;
 	}
 	q->pool = pool;
+	q->nb_desc = nb_desc;
 	dev->data->rx_queues[id] = q;
 	/* a guest's packet takes as many mbufs as it is long */
 	dev->data->scattered_rx = 1;
@@ -141,10 +141,12 @@ static int
 tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 	       const struct rte_eth_txconf *conf)
 {
-	(void)nb_desc;
+	struct virtq_queue *q = virtq_txq(dev_port(dev), id);
+
 	(void)socket;
 	(void)conf;
-	dev->data->tx_queues[id] = virtq_txq(dev_port(dev), id);
+	q->nb_desc = nb_desc;
+	dev->data->tx_queues[id] = q;
 	return 0;
 }
 
@@ -161,22 +163,27 @@ tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	dev->data->tx_queues[id] = NULL;
 }
 
+/* The guest's ring while there is one, else what the application asked for. */
+static uint16_t
+queue_size(const struct virtq_port *port, const struct virtq_queue *q)
+{
+	return port->running ? (uint16_t)port->start.queue[q->index].size : q->nb_desc;
+}
+
 static void
 rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info)
 {
-	struct virtq_port *port = dev_port(dev);
+	const struct virtq_queue *q = virtq_rxq(dev_port(dev), id);
 
-	info->mp = virtq_rxq(port, id)->pool;
+	info->mp = q->pool;
 	info->scattered_rx = 1;
-	info->nb_desc = (uint16_t)port->start.queue[virtq_rxq(port, id)->index].size;
+	info->nb_desc = queue_size(dev_port(dev), q);
 }
 
 static void
 txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info)
 {
-	struct virtq_port *port = dev_port(dev);
-
-	info->nb_desc = (uint16_t)port->start.queue[virtq_txq(port, id)->index].size;
+	info->nb_desc = queue_size(dev_port(dev), virtq_txq(dev_port(dev), id));
 }
 
 /* The control thread keeps it up to date. */

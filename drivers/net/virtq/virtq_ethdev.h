@@ -62,6 +62,7 @@ struct virtq_queue {
 	uint64_t notified_base;
 	uint64_t broken;
 	uint16_t index;    /* as in virtq_ipc_start */
+	uint16_t nb_desc;  /* as the application asked; the guest chooses */
 	bool reported;     /* the fault of the present ring was dealt with */
 	struct vring *vring;
 	int kick_fd;
