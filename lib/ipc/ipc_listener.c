@@ -301,7 +301,7 @@ int ipc_listener_accept(struct ipc_listener *l)
 	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
 	if (fd >= 0)
 		return fd;
-	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	return -errno;
 }
 
 bool ipc_accept_exhausted(int ret)

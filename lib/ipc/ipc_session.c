@@ -74,9 +74,9 @@ static int send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, con
 	struct ipc_err err;
 	int ret = send_raw(s, type, reply_to, payload);
 
-	if (ret == 0 || ret == -EPIPE || ret == -ECONNRESET || ret == -ENOTCONN)
+	if (ret == 0 || ret == -EPIPE || ret == -ECONNRESET)
 		return 0;
-	if (ret == -EAGAIN || ret == -EWOULDBLOCK)
+	if (ret == -EAGAIN)
 		ipc_err_set(&err, VIRTQ_IPC_E_RESOURCES,
 			    "peer does not read its messages, %s could not be sent",
 			    ipc_msg_name(type));

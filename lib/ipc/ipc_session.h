@@ -26,7 +26,8 @@ struct ipc_session;
  * What the owner does with a valid message.  Every call that returns int
  * returns 0, or -1 with *err filled in: the session then sends ERROR and dies.
  * Fds: what a callback keeps it replaces by -1 in the array; the session closes
- * what is left there when the callback returns.
+ * what is left there when the callback returns.  A callback may fail the session
+ * and send through it, but not free it.
  */
 struct ipc_session_ops {
 	/* Chooses the port.  Fills in max_pairs, link, port and features

@@ -78,7 +78,7 @@ enum ipc_recv ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in 
 	ssize_t len = receive(sock, &mh);
 
 	if (len < 0) {
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (errno == EAGAIN)
 			return IPC_RECV_NONE;
 		return errno == ECONNRESET ? IPC_RECV_CLOSED : IPC_RECV_FAILED;
 	}

@@ -119,6 +119,7 @@ static void test_fail(void)
 	CU_ASSERT_EQUAL(f.stops, 0);
 	CU_ASSERT(!fix_recv(&f, &got));
 	fix_close(&f);
+	ipc_session_free(NULL);
 }
 
 /* The ERROR says which message it is about. */

@@ -122,6 +122,21 @@ static void test_not_agreed(void)
 	fix_close(&f);
 }
 
+/* Switched off without ever having been on: the owner is given no descriptor. */
+static void test_off_first(void)
+{
+	struct fix f;
+	struct msg m;
+
+	fix_open_at(&f, IPC_IDLE);
+	msg_make(&m, VIRTQ_IPC_LOG);
+	L.enable = 0;
+	L.size = 0;
+	fix_ask(&f, &m, VIRTQ_IPC_LOG_OK);
+	CU_ASSERT_EQUAL(f.logs, 1);
+	fix_close(&f);
+}
+
 static void test_refused(void)
 {
 	unsigned int before = fds_count();
@@ -143,5 +158,6 @@ void suite_log(void)
 	suite_test("memory grows beyond it", test_memory_grows);
 	suite_test("shorter than memory", test_too_short);
 	suite_test("not agreed", test_not_agreed);
+	suite_test("off before it was on", test_off_first);
 	suite_test("the owner refuses", test_refused);
 }

@@ -24,6 +24,23 @@ static void test_fields(void)
 	STOPPED(m.u.stopped.pos[QUEUES - 1].flags = 1, 0);
 }
 
+static void test_all_queues(void)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_DEVICE, IPC_RUNNING);
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_STOPPED);
+	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
+	m.u.stopped.num_queues = VIRTQ_IPC_MAX_QUEUES;
+	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), 0);
+	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].reserved = 1;
+	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
+	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].reserved = 0;
+	ctx.max_pairs++;
+	m.u.stopped.num_queues += 2;
+	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
+}
+
 static void test_session(void)
 {
 	struct msg got;
@@ -58,6 +75,7 @@ void suite_stop(void)
 {
 	suite_begin("STOP");
 	suite_test("fields of STOPPED", test_fields);
+	suite_test("all queues of the wire", test_all_queues);
 	suite_test("is answered with the positions", test_session);
 	suite_test("twice", test_twice);
 }
