@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "fixture.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct guest_ram fix_ram;
+
+struct vring_config fix_config(struct fix *f, uint64_t features)
+{
+	return (struct vring_config){
+		.addr = {f->gr.desc_addr, f->gr.avail_addr, f->gr.used_addr},
+		.size = f->gr.layout.size,
+		.features = features,
+		.avail = f->gr.layout.start,
+		.used = f->gr.layout.start,
+		.mem = fix_ram.mem,
+		.run = &f->run,
+		.pos = &f->pos,
+		.generation = GENERATION,
+		.call_fd = f->call,
+	};
+}
+
+void fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
+{
+	struct vring_config cfg;
+	struct gr_layout l = *layout;
+
+	memset(f, 0, sizeof(*f));
+	l.event_idx = features & F_EVENT_IDX;
+	ram_reset(&fix_ram);
+	gr_init(&f->gr, &fix_ram, &l);
+	f->run = GENERATION;
+	f->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	cfg = fix_config(f, features);
+	CU_ASSERT_EQUAL(vring_init(&f->vr, &cfg, f->err, sizeof(f->err)), 0);
+}
+
+void fix_up_size(struct fix *f, uint32_t size, uint64_t features)
+{
+	struct gr_layout l = {.size = size};
+
+	fix_up(f, &l, features);
+}
+
+void fix_down(struct fix *f)
+{
+	CU_ASSERT_EQUAL(f->gr.errors, 0);
+	gr_free(&f->gr);
+	close(f->call);
+}
+
+struct gr_buf fix_buf(struct fix *f, enum vring_dir dir)
+{
+	(void)f;
+	return (struct gr_buf){ram_alloc(&fix_ram, RAM_C, 64, 64), 64, dir == VRING_ENQ};
+}
+
+void fix_good(struct fix *f, enum vring_dir dir)
+{
+	struct gr_buf b = fix_buf(f, dir);
+
+	f->good = b.addr;
+	CU_ASSERT(gr_add(&f->gr, &b, 1, 0, NULL) >= 0);
+	gr_publish(&f->gr);
+}
+
+uint16_t fix_snapshot(struct fix *f, enum vring_dir dir)
+{
+	f->b.nchain = 0;
+	f->b.nseg = 0;
+	return vring_split_snapshot(&f->vr, dir, &f->b, 0, vring_split_available(&f->vr));
+}
+
+void fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
+{
+	CU_ASSERT_EQUAL(fix_snapshot(f, dir), 1);
+	CU_ASSERT_EQUAL(f->vr.fault, fault);
+	CU_ASSERT_EQUAL(f->b.nchain, 1);
+	CU_ASSERT_EQUAL(f->b.nseg, 1);
+	fix_expect_seg(f, 0, f->good, 64);
+	CU_ASSERT_EQUAL(gr_used_idx(&f->gr), f->gr.layout.start);
+}
+
+void fix_expect_ok(struct fix *f, enum vring_dir dir, uint16_t n)
+{
+	CU_ASSERT_EQUAL(fix_snapshot(f, dir), n);
+	CU_ASSERT_EQUAL(f->vr.fault, VRING_OK);
+	CU_ASSERT_EQUAL(f->b.nchain, n);
+}
+
+void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len)
+{
+	uint64_t at = 0;
+
+	CU_ASSERT_FATAL(i < f->b.nseg);
+	CU_ASSERT(ram_host_to_guest(&fix_ram, f->b.seg[i].addr, f->b.seg[i].len, &at));
+	CU_ASSERT_EQUAL(at, addr);
+	CU_ASSERT_EQUAL(f->b.seg[i].len, len);
+}
+
+uint64_t fix_calls(struct fix *f)
+{
+	eventfd_t n = 0;
+
+	return eventfd_read(f->call, &n) == 0 ? n : 0;
+}
+
+uint32_t rnd(struct rnd *r)
+{
+	r->s ^= r->s << 13;
+	r->s ^= r->s >> 7;
+	r->s ^= r->s << 17;
+	return (uint32_t)(r->s >> 32);
+}
+
+uint32_t rnd_below(struct rnd *r, uint32_t n)
+{
+	return rnd(r) % n;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef TEST_FIXTURE_H
+#define TEST_FIXTURE_H
+
+/*
+ * fixture.h - one guest with one ring, and the vring that serves it.
+ */
+
+#include <CUnit/CUnit.h>
+
+#include "guest_ring.h"
+#include "vring_split.h"
+
+#define BIT(n) (1ull << (n))
+#define F_INDIRECT BIT(28)
+#define F_EVENT_IDX BIT(29)
+#define F_MRG_RXBUF BIT(15)
+#define F_VERSION_1 BIT(32)
+
+#define GENERATION 7u
+
+struct fix {
+	struct guest_ring gr;
+	struct vring vr;
+	struct vring_batch b;
+	uint32_t run;
+	uint64_t pos;
+	int call;
+	char err[256];
+	uint64_t good; /* address of the good buffer that fix_good() posted */
+};
+
+/* The guest that all tests use, one after the other. */
+extern struct guest_ram fix_ram;
+
+/* Makes the ring and the vring; a failure is a failed assertion. */
+void fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features);
+void fix_up_size(struct fix *f, uint32_t size, uint64_t features);
+void fix_down(struct fix *f);
+
+/* Config for vring_init() that fits f->gr. */
+struct vring_config fix_config(struct fix *f, uint64_t features);
+
+/* A new buffer of 64 bytes in region C. */
+struct gr_buf fix_buf(struct fix *f, enum vring_dir dir);
+
+/* Posts one good chain of one 64-byte buffer. */
+void fix_good(struct fix *f, enum vring_dir dir);
+
+/* Empties the batch and snapshots all that is available. */
+uint16_t fix_snapshot(struct fix *f, enum vring_dir dir);
+
+/* Expects that the good chain alone is in the batch, that the ring has this
+ * fault, and that nothing was published. */
+void fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault);
+
+/* Expects n chains and no fault. */
+void fix_expect_ok(struct fix *f, enum vring_dir dir, uint16_t n);
+
+/* Expects piece i of the batch at that guest address, with that length. */
+void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len);
+
+/* Reads the call eventfd: how often the guest was told. */
+uint64_t fix_calls(struct fix *f);
+
+/* Reproducible numbers. */
+struct rnd {
+	uint64_t s;
+};
+uint32_t rnd(struct rnd *r);
+uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
+
+/* The suites. */
+extern CU_TestInfo guest_mem_tests[], sigbus_tests[], init_tests[], chain_tests[], indirect_tests[],
+	notify_tests[], random_tests[], race_tests[];
+
+/* Runs in a process of its own, see test_sigbus.c. */
+int sigbus_child(const char *how);
+
+#endif /* TEST_FIXTURE_H */

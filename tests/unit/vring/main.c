@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* Unit tests of lib/vring: guest memory and split virtqueues. */
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+static int ram_up(void)
+{
+	ram_init(&fix_ram);
+	return 0;
+}
+
+static int ram_down(void)
+{
+	ram_free(&fix_ram);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	CU_SuiteInfo suites[] = {
+		{"sigbus guard", NULL, NULL, NULL, NULL, sigbus_tests},
+		{"guest memory", NULL, NULL, NULL, NULL, guest_mem_tests},
+		{"ring set-up", ram_up, ram_down, NULL, NULL, init_tests},
+		{"direct chains", ram_up, ram_down, NULL, NULL, chain_tests},
+		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
+		{"notification", ram_up, ram_down, NULL, NULL, notify_tests},
+		{"random rings", ram_up, ram_down, NULL, NULL, random_tests},
+		{"races with the guest", ram_up, ram_down, NULL, NULL, race_tests},
+		CU_SUITE_INFO_NULL,
+	};
+	unsigned int failed;
+
+	if (argc == 3 && strcmp(argv[1], "sigbus-child") == 0)
+		_exit(sigbus_child(argv[2])); /* no leak check of what is left behind */
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
+		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
+		return 1;
+	}
+	CU_basic_set_mode(CU_BRM_NORMAL);
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
+	CU_cleanup_registry();
+	return failed ? 1 : 0;
+}
