@@ -82,6 +82,9 @@ static inline enum vring_fault
 vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_chain *c,
 		 uint64_t addr, uint32_t len)
 {
+	/* the byte behind the last address is not the one at the first */
+	if (len > 0 && addr > UINT64_MAX - (len - 1))
+		return VRING_F_ADDRESS;
 	while (len > 0) {
 		uint32_t part = len;
 		uint8_t *host = guest_mem_piece(vr->mem, addr, &part);

@@ -292,6 +292,25 @@ static void test_long_chain(void)
 	guest_mem_free((struct guest_mem *)vr.mem);
 }
 
+/* A buffer at the end of all addresses does not go on at the first one. */
+static void test_wrapping_buffer(void)
+{
+	struct guest_mem_desc d[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
+	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
+	struct vring vr = {0};
+	struct vring_chain c = {0};
+	static struct vring_batch b;
+
+	memset(&b, 0, sizeof(b));
+	vr.mem = guest_mem_new(d, 2, fds, err, sizeof(err));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(vr.mem);
+	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 9, 10), VRING_OK);
+	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX, 0), VRING_OK);
+	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 9, 11), VRING_F_ADDRESS);
+	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 4095, 8192), VRING_F_ADDRESS);
+	guest_mem_free((struct guest_mem *)vr.mem);
+}
+
 #define OVERCOMMIT "/proc/sys/vm/nr_overcommit_hugepages"
 
 /* Lets the kernel make huge pages on demand, and back.  The lock keeps other
@@ -380,6 +399,7 @@ CU_TestInfo guest_mem_tests[] = {
 	{"place in the file", test_offsets},
 	{"no leak in 10,000 tables", test_no_leak},
 	{"length of a chain saturates", test_long_chain},
+	{"buffer that wraps", test_wrapping_buffer},
 	{"hugetlbfs", test_hugetlb},
 	CU_TEST_INFO_NULL,
 };
