@@ -25,10 +25,10 @@ vring_split_available(struct vring *vr)
 }
 
 /* The table of an indirect descriptor (2.6.5.3), walked entry by entry because
- * it may cross regions. */
+ * it may cross regions.  `direct` descriptors of the chain came before. */
 static inline enum vring_fault
-vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, enum vring_dir dir,
-		     struct vring_batch *b, struct vring_chain *c)
+vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uint32_t direct,
+		     enum vring_dir dir, struct vring_batch *b, struct vring_chain *c)
 {
 	uint32_t entries = outer->len / 16;
 	uint32_t i = 0;
@@ -36,7 +36,7 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, enu
 	if (!vr->indirect || (outer->flags & VRING_DESC_F_NEXT) || outer->len % 16 != 0 ||
 	    entries == 0 || entries > VRING_MAX_CHAIN)
 		return VRING_F_INDIRECT;
-	for (uint32_t seen = 0; seen < entries; seen++) {
+	for (uint32_t seen = 0; seen < entries && direct + seen < VRING_MAX_CHAIN; seen++) {
 		enum vring_fault fault;
 		struct vring_desc d;
 		const uint8_t *at;
@@ -74,7 +74,7 @@ vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir,
 
 		/* An indirect descriptor may end a chain of direct ones (2.6.5.3.1). */
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			return vring_split_indirect(vr, &d, dir, b, c);
+			return vring_split_indirect(vr, &d, seen, dir, b, c);
 		if (!vring_direction_ok(&d, dir))
 			return VRING_F_DIRECTION;
 		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
