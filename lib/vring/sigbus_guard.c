@@ -47,11 +47,13 @@ chain_to_old(int sig, siginfo_t *info, void *uc)
 		old_action.sa_sigaction(sig, info, uc);
 	} else if (old_action.sa_handler != SIG_DFL && old_action.sa_handler != SIG_IGN) {
 		old_action.sa_handler(sig);
-	} else {
-		/* the access runs again and ends the process as it would have */
+	} else if (old_action.sa_handler == SIG_DFL || info->si_code > 0) {
+		/* a faulting access runs again and ends the process as it would have */
 		struct sigaction dfl = {.sa_handler = SIG_DFL};
 
 		sigaction(SIGBUS, &dfl, NULL);
+		if (info->si_code <= 0)
+			raise(sig);
 	}
 }
 
@@ -59,7 +61,8 @@ chain_to_old(int sig, siginfo_t *info, void *uc)
 static void
 on_sigbus(int sig, siginfo_t *info, void *uc)
 {
-	struct guard *g = guard_of(info->si_addr);
+	/* one that somebody sent has no address, whatever it says */
+	struct guard *g = info->si_code > 0 ? guard_of(info->si_addr) : NULL;
 
 	if (!g || mmap(g->map, g->size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {

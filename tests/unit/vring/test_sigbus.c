@@ -226,8 +226,11 @@ static void test_foreign(void)
 		int exit; /* or */
 		int signal;
 	} want[] = {
-		{"info-fault", 11, 0}, {"info-kill", 11, 0},         {"plain-fault", 13, 0},
-		{"plain-kill", 13, 0}, {"default-fault", 0, SIGBUS}, {"ignore-fault", 0, SIGBUS},
+		{"info-fault", 11, 0},        {"info-kill", 11, 0},
+		{"plain-fault", 13, 0},       {"plain-kill", 13, 0},
+		{"default-fault", 0, SIGBUS}, {"default-kill", 0, SIGBUS},
+		{"ignore-fault", 0, SIGBUS},  {"ignore-kill", 10, 0},
+		{"info-forged", 11, 0},       {"default-forged", 0, SIGBUS},
 	};
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
