@@ -336,7 +336,7 @@ static void test_behind_direct(void)
 	struct fix f;
 	uint64_t table;
 
-	for (uint32_t extra = 0; extra < 1; extra++) {
+	for (uint32_t extra = 0; extra < 2; extra++) {
 		uint32_t n = VRING_MAX_CHAIN + extra;
 
 		fix_up_size(&f, SIZE, FEAT);
