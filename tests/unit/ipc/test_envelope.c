@@ -187,6 +187,25 @@ static void test_truncated(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
+/* The message that has as many descriptors as there is room for, and one more. */
+static void test_truncated_full(void)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_in in = {.nfds = VIRTQ_IPC_MAX_FDS};
+	struct ipc_err err;
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
+	m.u.queue_fds.count = VIRTQ_IPC_FDS_QUEUES;
+	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
+	in.data = &m;
+	in.len = sizeof(m.hdr) + m.hdr.size;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), 0);
+	in.cut_fds = true;
+	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
+}
+
 static void test_text_copy(void)
 {
 	char dst[6];
@@ -198,6 +217,10 @@ static void test_text_copy(void)
 	ipc_text_copy(dst, sizeof(dst), "a\x1b[\xff\n", 5);
 	CU_ASSERT_STRING_EQUAL(dst, "a?[??");
 	ipc_text_copy(dst, sizeof(dst), "ab\0cd", 5);
+	CU_ASSERT_STRING_EQUAL(dst, "ab");
+	ipc_text_copy(dst, sizeof(dst), "\x1f ~\x7f", 4);
+	CU_ASSERT_STRING_EQUAL(dst, "? ~?");
+	ipc_text_copy(dst, sizeof(dst), "abc", 2);
 	CU_ASSERT_STRING_EQUAL(dst, "ab");
 	ipc_text_copy(dst, 1, "ab", 2);
 	CU_ASSERT_STRING_EQUAL(dst, "");
@@ -217,5 +240,6 @@ void suite_envelope(void)
 	suite_test("short header", test_short_header);
 	suite_test("descriptor counts", test_fd_counts);
 	suite_test("truncated", test_truncated);
+	suite_test("truncated behind the last descriptor", test_truncated_full);
 	suite_test("text is made printable", test_text_copy);
 }

@@ -124,6 +124,7 @@ static void test_not_eventfd(void)
 
 	must(pipe(pipes) == 0);
 	CU_ASSERT(!ipc_fd_is_eventfd(pipes[0]));
+	CU_ASSERT(ipc_fd_is_eventfd(-1)); /* as without /proc */
 	fix_open_at(&f, IPC_READY);
 	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
 	m.hdr.seq = ++f.seq;

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -113,7 +115,7 @@ static void test_several(void)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[3 * CMSG_SPACE(3 * sizeof(int))];
+		char bytes[4 * CMSG_SPACE(3 * sizeof(int))];
 	} control = {0};
 	struct msghdr mh = {.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes)};
 	unsigned int before = fds_count();
@@ -125,7 +127,11 @@ static void test_several(void)
 	add_rights(&mh, &c, 0);
 	c->cmsg_type = SCM_CREDENTIALS;
 	c->cmsg_len = CMSG_LEN(3 * sizeof(int));
+	add_rights(&mh, &c, 0);
+	c->cmsg_level = SOL_TCP; /* another level's number 1 */
+	c->cmsg_len = CMSG_LEN(sizeof(int));
 	add_rights(&mh, &c, 3);
+	mh.msg_controllen = (size_t)((char *)c - control.bytes) + CMSG_SPACE(3 * sizeof(int));
 	CU_ASSERT_EQUAL(fds_count(), before + 6);
 	CU_ASSERT_EQUAL(ipc_sock_take_fds(&mh, got, 4, &cut), 4);
 	CU_ASSERT(cut);
