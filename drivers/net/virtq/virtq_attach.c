@@ -4,7 +4,6 @@
 #include "virtq_attach.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ipc_sock.h"
 #include "sigbus_guard.h"
 #include "vring_order.h"
 
@@ -315,22 +313,18 @@ state_map(struct virtq_port *port, int fd, struct ipc_err *err)
 	return 0;
 }
 
-/* A data thread writes to the call fds: they must be eventfds, and not block. */
-static int
-eventfds_take(struct virtq_port *port, int *kick, int *call, struct ipc_err *err)
+/* Eventfds that do not block, as the session has made sure. */
+static void
+eventfds_take(struct virtq_port *port, int *kick, int *call)
 {
 	for (uint32_t i = 0; i < port->start.num_queues; i++) {
 		struct virtq_queue *q = &port->queue[i];
 
-		if (call[i] >= 0 && (!ipc_fd_is_eventfd(call[i]) || fcntl(call[i], F_SETFL, O_NONBLOCK)))
-			return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-					   "queue %u: its call fd is not an eventfd", i);
 		q->kick_fd = kick[i];
 		q->call_fd = call[i];
 		kick[i] = -1;
 		call[i] = -1;
 	}
-	return 0;
 }
 
 static int
@@ -355,7 +349,8 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 		pos[i] = start->queue[i].pos;
 	if (state_map(port, *state_fd, err) != 0)
 		return -1;
-	if (eventfds_take(port, kick, call, err) != 0 || queues_make(port, pos, err) != 0) {
+	eventfds_take(port, kick, call);
+	if (queues_make(port, pos, err) != 0) {
 		queues_free(port);
 		state_free(port);
 		fds_free(port);

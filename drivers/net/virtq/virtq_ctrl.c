@@ -81,7 +81,7 @@ peer_drop(struct virtq_peer *peer)
 	if (peer->port) {
 		VIRTQ_LOG(INFO, "%s: device disconnected: %s", peer->port->name, why->text);
 		virtq_detach(peer->port);
-	} else if (why->code != 0) {
+	} else if (why->code != 0 && why->code != VIRTQ_IPC_E_GONE) {
 		complain_once(peer->connector, why->text);
 	}
 	TAILQ_REMOVE(&peer->connector->peers, peer, next);
