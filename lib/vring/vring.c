@@ -16,7 +16,8 @@ uint64_t
 vring_features(void)
 {
 	return BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_INDIRECT_DESC) |
-	       BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ANY_LAYOUT);
+	       BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ANY_LAYOUT) |
+	       BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
 }
 
 static void *
@@ -37,38 +38,27 @@ area(const struct guest_mem *mem, const char *name, uint64_t addr, uint64_t len,
 	return p;
 }
 
-static bool
-size_is_valid(uint32_t size)
-{
-	return size >= 2 && size <= VRING_MAX_SIZE && (size & (size - 1)) == 0;
-}
-
 /* The data thread polls: a notification would only cost the guest an exit.  With
  * event indices the guest notifies when it passes ours, once in 65536 chains. */
 static void
 ask_for_silence(struct vring *vr)
 {
-	if (vr->event_idx)
+	if (vr->packed)
+		order_write16(&vr->device_event->flags, VRING_PACKED_EVENT_DISABLE);
+	else if (vr->event_idx)
 		order_write16(vring_split_avail_event(vr), (uint16_t)(vr->last_avail - 1));
 	else
 		order_write16(&vr->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
-int
-vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size)
+static int
+split_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size)
 {
 	bool event = cfg->features & BIT(VIRTIO_F_EVENT_IDX);
 
-	memset(vr, 0, sizeof(*vr));
-	if (!size_is_valid(cfg->size)) {
+	if (cfg->size < 2 || cfg->size > VRING_MAX_SIZE || (cfg->size & (cfg->size - 1)) != 0) {
 		snprintf(err, err_size, "ring size %u is not a power of two from 2 to %u",
 			 cfg->size, VRING_MAX_SIZE);
-		return -1;
-	}
-	/* nothing is in flight between two owners: every chain taken was returned */
-	if (cfg->avail != cfg->used) {
-		snprintf(err, err_size, "position %u/%u: the two indices of a split ring differ",
-			 cfg->avail, cfg->used);
 		return -1;
 	}
 	vr->desc = area(cfg->mem, "descriptor table", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
@@ -81,18 +71,64 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 				    VRING_USED_BYTES(cfg->size, event), VRING_USED_ALIGN, err,
 				    err_size)
 			     : NULL;
-	if (!vr->used)
+	vr->mask = (uint16_t)(cfg->size - 1);
+	vr->last_avail = cfg->avail;
+	vr->last_used = cfg->used;
+	return vr->used ? 0 : -1;
+}
+
+static int
+packed_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size)
+{
+	uint16_t slot = cfg->avail & (uint16_t)~VRING_PACKED_WRAP;
+
+	if (cfg->size < 2 || cfg->size > VRING_MAX_SIZE) {
+		snprintf(err, err_size, "ring size %u is not from 2 to %u", cfg->size,
+			 VRING_MAX_SIZE);
+		return -1;
+	}
+	if (slot >= cfg->size) {
+		snprintf(err, err_size, "position %u is beyond the ring of %u", slot, cfg->size);
+		return -1;
+	}
+	vr->slot = area(cfg->mem, "descriptor ring", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
+			VRING_DESC_ALIGN, err, err_size);
+	vr->driver_event = vr->slot ? area(cfg->mem, "driver event area", cfg->addr.driver,
+					   sizeof(struct vring_packed_event),
+					   VRING_PACKED_EVENT_ALIGN, err, err_size)
+				    : NULL;
+	vr->device_event = vr->driver_event
+				   ? area(cfg->mem, "device event area", cfg->addr.device,
+					  sizeof(struct vring_packed_event),
+					  VRING_PACKED_EVENT_ALIGN, err, err_size)
+				   : NULL;
+	vr->last_avail = slot;
+	vr->last_used = slot;
+	vr->wrap = cfg->avail & VRING_PACKED_WRAP;
+	return vr->device_event ? 0 : -1;
+}
+
+int
+vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size)
+{
+	memset(vr, 0, sizeof(*vr));
+	/* nothing is in flight between two owners: every chain taken was returned */
+	if (cfg->avail != cfg->used) {
+		snprintf(err, err_size, "position %u/%u: the two indices of a ring differ",
+			 cfg->avail, cfg->used);
+		return -1;
+	}
+	vr->packed = cfg->features & BIT(VIRTIO_F_RING_PACKED);
+	if ((vr->packed ? packed_init : split_init)(vr, cfg, err, err_size) != 0)
 		return -1;
 	vr->mem = cfg->mem;
 	vr->run = cfg->run;
 	vr->pos = cfg->pos;
 	vr->generation = cfg->generation;
 	vr->size = (uint16_t)cfg->size;
-	vr->mask = (uint16_t)(cfg->size - 1);
-	vr->last_avail = cfg->avail;
-	vr->last_used = cfg->used;
-	vr->signalled = cfg->used;
-	vr->event_idx = event;
+	vr->signalled = vr->last_used;
+	vr->in_order = cfg->features & BIT(VIRTIO_F_IN_ORDER);
+	vr->event_idx = cfg->features & BIT(VIRTIO_F_EVENT_IDX);
 	vr->indirect = cfg->features & BIT(VIRTIO_F_INDIRECT_DESC);
 	vr->mergeable = cfg->features & BIT(VIRTIO_NET_F_MRG_RXBUF);
 	vr->hdr_len = cfg->features & (BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_VERSION_1))
@@ -101,6 +137,12 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 	vr->call_fd = cfg->call_fd;
 	ask_for_silence(vr);
 	return 0;
+}
+
+uint16_t
+vring_position(const struct vring *vr)
+{
+	return (uint16_t)(vr->last_avail | (vr->packed && vr->wrap ? VRING_PACKED_WRAP : 0u));
 }
 
 const char *

@@ -52,9 +52,18 @@ struct vring_counts {
 
 struct vring {
 	/* the guest's memory */
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
+	union {
+		struct vring_desc *desc;
+		struct vring_packed_desc *slot;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_event *device_event;
+	};
 	const struct guest_mem *mem;
 
 	/* the ring state page, or fixed words where there is none */
@@ -63,11 +72,14 @@ struct vring {
 	uint32_t generation;
 
 	uint16_t size;
-	uint16_t mask;
-	uint16_t last_avail; /* next avail entry to read */
-	uint16_t last_used;  /* next used entry to write */
-	uint16_t signalled;  /* used index at the last look at used_event */
+	uint16_t mask;       /* split only */
+	uint16_t last_avail; /* next avail entry to read; packed: next slot */
+	uint16_t last_used;  /* next used entry to write; packed: the same slot */
+	uint16_t signalled;  /* last_used at the last look at the guest's event */
 	uint8_t hdr_len;     /* of the network header, bytes */
+	bool packed;
+	bool wrap; /* packed: wrap counter of last_avail and last_used */
+	bool in_order;
 	bool event_idx;
 	bool indirect;
 	bool mergeable;
@@ -95,11 +107,15 @@ struct vring_config {
 uint64_t vring_features(void);
 
 /*
- * Checks and sets up a split virtqueue (virtio 2.6).  Returns 0, or -1 with one
- * sentence in err: bad size, misaligned or outside memory, position beyond the
- * ring.  Touches guest memory only to ask the guest not to notify.
+ * Checks and sets up a split (virtio 2.6) or packed (2.7) virtqueue.  Returns 0,
+ * or -1 with one sentence in err: bad size, misaligned or outside memory,
+ * position beyond the ring.  Touches guest memory only to ask the guest not to
+ * notify.
  */
 int vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size);
+
+/* Where the next owner begins, as vring_config.avail and .used. */
+uint16_t vring_position(const struct vring *vr);
 
 /* A sentence for a fault, without a full stop. */
 const char *vring_fault_text(enum vring_fault fault);

@@ -76,6 +76,29 @@ struct vring_used {
 #define VRING_AVAIL_BYTES(n, event) (4ull + 2ull * (n) + ((event) ? 2u : 0u))
 #define VRING_USED_BYTES(n, event) (4ull + 8ull * (n) + ((event) ? 2u : 0u))
 
+/* Packed virtqueue (2.7).  AVAIL and USED stand for the wrap counters. */
+#define VRING_PACKED_F_AVAIL (1u << 7)
+#define VRING_PACKED_F_USED (1u << 15)
+#define VRING_PACKED_WRAP (1u << 15) /* in positions and off_wrap */
+
+#define VRING_PACKED_EVENT_ENABLE 0u
+#define VRING_PACKED_EVENT_DISABLE 1u
+#define VRING_PACKED_EVENT_DESC 2u
+
+#define VRING_PACKED_EVENT_ALIGN 4u
+
+struct vring_packed_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id;
+	uint16_t flags;
+};
+
+struct vring_packed_event {
+	uint16_t off_wrap;
+	uint16_t flags;
+};
+
 /* Network header in front of every packet (5.1.6).  Legacy devices without
  * mergeable buffers leave num_buffers out. */
 struct virtio_net_hdr {
@@ -92,6 +115,8 @@ struct virtio_net_hdr {
 
 _Static_assert(sizeof(struct vring_desc) == 16, "virtio 2.6.5");
 _Static_assert(sizeof(struct vring_used_elem) == 8, "virtio 2.6.8");
+_Static_assert(sizeof(struct vring_packed_desc) == 16, "virtio 2.7.13");
+_Static_assert(sizeof(struct vring_packed_event) == 4, "virtio 2.7.14");
 _Static_assert(sizeof(struct virtio_net_hdr) == VIRTIO_NET_HDR_MODERN, "virtio 5.1.6");
 
 #endif /* VIRTQ_VRING_ABI_H */

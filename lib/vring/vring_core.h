@@ -32,15 +32,18 @@ struct vring_seg {
 };
 
 struct vring_chain {
-	uint16_t head;
+	uint16_t head;  /* what the used entry names: head of the chain, or packed: its id */
 	uint16_t first; /* in vring_batch.seg */
 	uint16_t nseg;
-	uint32_t len; /* bytes of all pieces; saturates */
+	uint16_t at;    /* where it began, in ring slots behind the next one */
+	uint32_t len;   /* bytes of all pieces, saturated; then what its used entry says */
 };
 
 struct vring_batch {
 	uint16_t nchain;
 	uint16_t nseg;
+	uint16_t slots; /* ring slots of all chains */
+	bool full;      /* a chain that is there found no room */
 	struct vring_chain chain[VRING_BATCH];
 	struct vring_seg seg[VRING_BATCH_SEGS];
 };
@@ -103,9 +106,63 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 }
 
 static inline bool
-vring_direction_ok(const struct vring_desc *d, enum vring_dir dir)
+vring_direction_ok(uint16_t flags, enum vring_dir dir)
 {
-	return !(d->flags & VRING_DESC_F_WRITE) == (dir == VRING_DEQ);
+	return !(flags & VRING_DESC_F_WRITE) == (dir == VRING_DEQ);
+}
+
+static inline void
+vring_batch_begin(struct vring_batch *b)
+{
+	b->nchain = 0;
+	b->nseg = 0;
+	b->slots = 0;
+	b->full = false;
+}
+
+/* Forgets the chains from nchain on. */
+static inline void
+vring_batch_cut(struct vring_batch *b, uint16_t nchain)
+{
+	if (nchain >= b->nchain)
+		return;
+	b->slots = b->chain[nchain].at;
+	b->nseg = b->chain[nchain].first;
+	b->nchain = nchain;
+}
+
+/* A chain did not get into the batch: for want of room, or because the guest
+ * broke it.  No room is a fault only of a chain that has all room for itself. */
+static inline void
+vring_batch_refuse(struct vring *vr, struct vring_batch *b, const struct vring_chain *c,
+		   enum vring_fault fault)
+{
+	b->full = b->nseg == VRING_BATCH_SEGS && c->first > 0;
+	b->nseg = c->first;
+	if (!b->full)
+		vr->fault = fault;
+}
+
+/* Whether the guest asked to be told about used entries (old, new] (2.6.7.2). */
+static inline bool
+vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
+{
+	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
+}
+
+static inline void
+vring_tell_guest(struct vring *vr)
+{
+	vr->count.notified++;
+	vring_kick_guest(vr);
+}
+
+/* H: where we are, for the device, should this process die. */
+static inline void
+vring_publish_pos(const struct vring *vr, uint16_t at)
+{
+	if (vr->pos)
+		order_write64(vr->pos, (uint64_t)at * 0x10001u | 1ull << 32);
 }
 
 #endif /* VIRTQ_VRING_CORE_H */

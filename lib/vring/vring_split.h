@@ -49,7 +49,7 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uin
 		d = vring_desc_snapshot(at);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return VRING_F_INDIRECT;
-		if (!vring_direction_ok(&d, dir))
+		if (!vring_direction_ok(d.flags, dir))
 			return VRING_F_DIRECTION;
 		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
@@ -75,7 +75,7 @@ vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir,
 		/* An indirect descriptor may end a chain of direct ones (2.6.5.3.1). */
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return vring_split_indirect(vr, &d, seen, dir, b, c);
-		if (!vring_direction_ok(&d, dir))
+		if (!vring_direction_ok(d.flags, dir))
 			return VRING_F_DIRECTION;
 		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
@@ -105,21 +105,18 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 		uint16_t head = order_read16(&vr->avail->ring[slot]);
 		enum vring_fault fault = VRING_F_HEAD;
 
-		*c = (struct vring_chain){.head = head, .first = b->nseg};
+		*c = (struct vring_chain){.head = head, .first = b->nseg, .at = b->slots};
 		if (head < vr->size)
 			fault = vring_split_chain(vr, head, dir, b, c);
 		if (fault != VRING_OK) {
-			bool full = b->nseg == VRING_BATCH_SEGS && c->first > 0;
-
-			b->nseg = c->first;
-			/* no room is a fault only of a chain that has the room for itself */
-			if (!full)
-				vr->fault = fault;
-			break;
+			vring_batch_refuse(vr, b, c, fault);
+			return added;
 		}
 		b->nchain++;
+		b->slots++;
 		added++;
 	}
+	b->full = added < n;
 	return added;
 }
 
@@ -133,13 +130,6 @@ vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 	order_write32(&e->len, len);
 }
 
-/* Whether the guest asked to be told about used entries (old, new] (2.6.7.2). */
-static inline bool
-vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
-{
-	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
-}
-
 /* Gives n chains back: moves the used index, says where we are, and tells the
  * guest if it asked.  Returns whether it was told. */
 static inline bool
@@ -151,9 +141,7 @@ vring_split_publish(struct vring *vr, uint16_t n)
 	vr->last_avail += n;
 	vr->last_used += n;
 	order_release16(&vr->used->idx, vr->last_used);
-	if (vr->pos)
-		order_write64(vr->pos, (uint64_t)vr->last_avail | (uint64_t)vr->last_used << 16 |
-					       1ull << 32);
+	vring_publish_pos(vr, vr->last_used);
 	/* C: the guest may turn notifications on between our store and our look */
 	order_fence();
 	if (vr->event_idx) {
@@ -163,10 +151,8 @@ vring_split_publish(struct vring *vr, uint16_t n)
 	} else {
 		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	}
-	if (tell) {
-		vr->count.notified++;
-		vring_kick_guest(vr);
-	}
+	if (tell)
+		vring_tell_guest(vr);
 	return tell;
 }
 

@@ -230,6 +230,14 @@ queues_publish(struct virtq_port *port)
 	}
 }
 
+static struct virtq_ipc_ring_pos
+position(const struct vring *vr)
+{
+	uint16_t at = vring_position(vr);
+
+	return (struct virtq_ipc_ring_pos){at, at, VIRTQ_IPC_POS_VALID, 0};
+}
+
 /* The guest's memory changed while it runs: same rings, new mapping. */
 static int
 mem_replace(struct virtq_port *port, struct guest_mem *mem, struct ipc_err *err)
@@ -244,7 +252,7 @@ mem_replace(struct virtq_port *port, struct guest_mem *mem, struct ipc_err *err)
 		const struct vring *vr = port->queue[i].vring;
 
 		if (vr)
-			pos[i] = (struct virtq_ipc_ring_pos){vr->last_avail, vr->last_used, 0, 0};
+			pos[i] = position(vr);
 	}
 	queues_free(port);
 	port->mem = mem;
@@ -375,8 +383,7 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 		const struct vring *vr = port->queue[i].vring;
 
 		if (vr)
-			stopped->pos[i] = (struct virtq_ipc_ring_pos){
-				vr->last_avail, vr->last_used, VIRTQ_IPC_POS_VALID, 0};
+			stopped->pos[i] = position(vr);
 	}
 	port_stop(port);
 }

@@ -17,7 +17,7 @@
 
 #include "virtq_ethdev.h"
 #include "virtq_filter.h"
-#include "vring_split.h"
+#include "vring_ring.h"
 
 /* Application's receive = guest's send: "deq" in the ring's words. */
 
@@ -83,29 +83,29 @@ virtq_deq_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
 }
 
 static __rte_always_inline uint16_t
-virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		const bool packed)
 {
 	struct rte_mbuf *spare[VRING_BURST];
 	struct vring_batch b;
 	uint16_t i, got = 0, left;
 	uint64_t bytes = 0;
 
-	n = RTE_MIN(RTE_MIN(n, vring_split_available(vr)), (uint16_t)VRING_BURST);
+	n = RTE_MIN(RTE_MIN(n, vring_ring_available(vr, packed)), (uint16_t)VRING_BURST);
+	vring_batch_begin(&b);
+	n = vring_ring_snapshot(vr, VRING_DEQ, &b, n, packed);
 	if (n == 0)
 		return 0;
-	b.nchain = 0;
-	b.nseg = 0;
-	n = vring_split_snapshot(vr, VRING_DEQ, &b, 0, n);
 	n = virtq_deq_alloc(q, spare, n);
 	left = n;
 	for (i = 0; i < n; i++) {
-		const struct vring_chain *c = &b.chain[i];
+		struct vring_chain *c = &b.chain[i];
 		uint64_t *wrong = virtq_deq_reject(q, vr, c);
 		struct rte_mbuf *m;
 
-		vring_split_put_used(vr, i, c->head, 0);
 		if (unlikely(wrong != NULL)) {
 			(*wrong)++;
+			c->len = 0;
 			continue;
 		}
 		m = spare[--left];
@@ -119,6 +119,7 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		m->packet_type = RTE_PTYPE_L2_ETHER;
 		bytes += m->pkt_len;
 		pkts[got++] = m;
+		c->len = 0; /* nothing was written */
 	}
 	if (unlikely(left > 0))
 		rte_pktmbuf_free_bulk(spare, left);
@@ -126,7 +127,7 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		rte_pktmbuf_free_bulk(pkts, got);
 		return 0;
 	}
-	vring_split_publish(vr, i);
+	vring_ring_return(vr, &b, i, packed);
 	q->stats.packets += got;
 	q->stats.bytes += bytes;
 	return got;
@@ -147,29 +148,24 @@ enum virtq_fit {
 	VIRTQ_NOT_NOW,    /* no more buffers, no more room in the batch, or a fault */
 };
 
-static __rte_always_inline void
-virtq_batch_cut(struct vring_batch *b, uint16_t nchain)
-{
-	b->nseg = nchain < b->nchain ? b->chain[nchain].first : b->nseg;
-	b->nchain = nchain;
-}
-
 /* Takes the chains that a packet of `need` bytes with its header fills. */
 static __rte_always_inline enum virtq_fit
 virtq_enq_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32_t need,
-		  const bool mergeable)
+		  const bool mergeable, const bool packed)
 {
-	uint16_t first = b->nchain;
+	uint16_t first = b->nchain, from = b->slots;
 	uint32_t room = 0;
 
 	do {
 		const struct vring_chain *c = &b->chain[b->nchain];
 
+		/* with the whole ring in its hands and no end: it never gets more */
+		if (b->slots - from == vr->size)
+			return VIRTQ_NEVER_FITS;
 		if (b->nchain == avail)
-			return b->nchain - first == vr->size ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
-		if (vring_split_snapshot(vr, VRING_ENQ, b, b->nchain, 1) == 0)
-			return vr->fault == VRING_OK && first == 0 ? VIRTQ_NEVER_FITS
-								   : VIRTQ_NOT_NOW;
+			return VIRTQ_NOT_NOW;
+		if (vring_ring_snapshot(vr, VRING_ENQ, b, 1, packed) == 0)
+			return b->full && first == 0 ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
 		/* the header must not be split over buffers (5.1.6.3.2) */
 		if (unlikely(c->len < vr->hdr_len && b->nchain == first + 1)) {
 			vr->fault = VRING_F_SHORT_BUFFER;
@@ -199,17 +195,17 @@ virtq_enq_header(const struct vring_seg *seg, uint8_t hdr_len, uint16_t num_buff
 	}
 }
 
-/* Copies a packet behind its header into its chains, and writes their used
- * entries. */
+/* Copies a packet behind its header into its chains, and leaves in their len how
+ * much each got. */
 static __rte_always_inline void
-virtq_enq_copy(struct vring *vr, const struct vring_batch *b, const struct virtq_enq_plan *p)
+virtq_enq_copy(const struct vring *vr, struct vring_batch *b, const struct virtq_enq_plan *p)
 {
 	const struct rte_mbuf *m = p->m;
 	uint32_t left = m->pkt_len, moff = 0;
 
 	virtq_enq_header(&b->seg[b->chain[p->first].first], vr->hdr_len, p->count);
 	for (uint16_t k = p->first; k < p->first + p->count; k++) {
-		const struct vring_chain *c = &b->chain[k];
+		struct vring_chain *c = &b->chain[k];
 		const struct vring_seg *seg = &b->seg[c->first];
 		uint32_t off = k == p->first ? vr->hdr_len : 0;
 		uint32_t used = RTE_MIN(c->len, left + off), todo = used - off;
@@ -235,7 +231,7 @@ virtq_enq_copy(struct vring *vr, const struct vring_batch *b, const struct virtq
 			moff += part;
 			todo -= part;
 		}
-		vring_split_put_used(vr, k, c->head, used);
+		c->len = used;
 	}
 }
 
@@ -244,16 +240,15 @@ virtq_enq_copy(struct vring *vr, const struct vring_batch *b, const struct virtq
  * on. */
 static __rte_always_inline uint16_t
 virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-		bool *more, const bool mergeable)
+		bool *more, const bool mergeable, const bool packed)
 {
 	struct virtq_enq_plan plan[VRING_BURST];
 	struct virtq_queue_stats st = {0};
 	uint16_t avail, i, np = 0;
 	struct vring_batch b;
 
-	b.nchain = 0;
-	b.nseg = 0;
-	avail = vring_split_available(vr);
+	vring_batch_begin(&b);
+	avail = vring_ring_available(vr, packed);
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
 	for (i = 0; i < n; i++) {
 		uint16_t first = b.nchain;
@@ -266,18 +261,19 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		fit = pkts[i]->pkt_len > VIRTQ_MAX_FRAME
 			      ? VIRTQ_NEVER_FITS
 			      : virtq_enq_reserve(vr, &b, avail, pkts[i]->pkt_len + vr->hdr_len,
-						  mergeable);
+						  mergeable, packed);
 		if (likely(fit == VIRTQ_FITS)) {
 			plan[np++] = (struct virtq_enq_plan){pkts[i], first, b.nchain - first};
 			continue;
 		}
-		virtq_batch_cut(&b, first);
+		vring_batch_cut(&b, first);
 		if (fit == VIRTQ_NOT_NOW) {
-			/* what this batch took may have made room for a new one */
-			*more = first > 0 && first < avail && vr->fault == VRING_OK;
-			st.no_buffer += !*more && vr->fault == VRING_OK;
+			/* a batch that was full may go on in the next one */
+			*more = b.full;
+			st.no_buffer += !b.full && vr->fault == VRING_OK;
 			break;
 		}
+		b.full = false;
 		st.oversize++;
 	}
 	for (uint16_t k = 0; k < np; k++) {
@@ -289,7 +285,7 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 			*more = false;
 			return 0;
 		}
-		vring_split_publish(vr, b.nchain);
+		vring_ring_return(vr, &b, b.nchain, packed);
 	}
 	rte_pktmbuf_free_bulk(pkts, i);
 	q->stats.packets += np;
@@ -334,11 +330,23 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	if (unlikely(vr == NULL))
 		return 0;
 	do {
-		got = virtq_deq_batch(q, vr, pkts + done, n - done);
+		got = vr->packed ? virtq_deq_batch(q, vr, pkts + done, n - done, true)
+				 : virtq_deq_batch(q, vr, pkts + done, n - done, false);
 		done += got;
 	} while (got == VRING_BURST && done < n);
 	virtq_leave(q, vr);
 	return done;
+}
+
+/* The constant arguments of virtq_enq_batch(). */
+static __rte_always_inline uint16_t
+virtq_enq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n, bool *more)
+{
+	if (vr->packed)
+		return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, true)
+				     : virtq_enq_batch(q, vr, pkts, n, more, false, true);
+	return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, false)
+			     : virtq_enq_batch(q, vr, pkts, n, more, false, false);
 }
 
 static __rte_always_inline uint16_t
@@ -350,12 +358,8 @@ virtq_tx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 
 	if (unlikely(vr == NULL))
 		return 0;
-	while (more && done < n) {
-		if (vr->mergeable)
-			done += virtq_enq_batch(q, vr, pkts + done, n - done, &more, true);
-		else
-			done += virtq_enq_batch(q, vr, pkts + done, n - done, &more, false);
-	}
+	while (more && done < n)
+		done += virtq_enq(q, vr, pkts + done, n - done, &more);
 	virtq_leave(q, vr);
 	return done;
 }

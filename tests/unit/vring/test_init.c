@@ -61,10 +61,10 @@ static void test_position(void)
 	cfg = fix_config(&f, F_VERSION_1);
 	cfg.avail = 7;
 	cfg.used = 5;
-	refuse(&f, &cfg, "position 7/5: the two indices of a split ring differ");
+	refuse(&f, &cfg, "position 7/5: the two indices of a ring differ");
 	cfg.avail = 5;
 	cfg.used = 65535;
-	refuse(&f, &cfg, "position 5/65535: the two indices of a split ring differ");
+	refuse(&f, &cfg, "position 5/65535: the two indices of a ring differ");
 	cfg.avail = 65535;
 	accept(&f, &cfg);
 	CU_ASSERT_EQUAL(f.vr.last_avail, 65535);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_PACKED_H
+#define VIRTQ_VRING_PACKED_H
+
+/*
+ * vring_packed.h - packed virtqueues (virtio 2.7): snapshot, publish, notify.
+ * Data thread only.
+ *
+ * Chains are returned in the order in which they came and completely, so the
+ * used descriptor of a chain goes to the slot where the chain began.
+ */
+
+#include "vring_core.h"
+
+/* Slot and wrap counter `ahead` places behind the next one; ahead <= size. */
+static inline uint16_t
+vring_packed_slot(const struct vring *vr, uint32_t ahead, bool *wrap)
+{
+	uint32_t slot = vr->last_avail + ahead;
+
+	*wrap = vr->wrap;
+	if (slot >= vr->size) {
+		slot -= vr->size;
+		*wrap = !*wrap;
+	}
+	return (uint16_t)slot;
+}
+
+/* Whether a descriptor with these flags is ours, in a round with this counter. */
+static inline bool
+vring_packed_is_avail(uint16_t flags, bool wrap)
+{
+	return !!(flags & VRING_PACKED_F_AVAIL) == wrap && !!(flags & VRING_PACKED_F_USED) != wrap;
+}
+
+static inline struct vring_packed_desc
+vring_packed_snapshot_desc(const void *at)
+{
+	struct vring_packed_desc d;
+
+	memcpy(&d, at, sizeof(d));
+	order_keep_copy(&d, sizeof(d));
+	return d;
+}
+
+/* The table of an indirect descriptor (2.7.7): all its entries, in order. */
+static inline enum vring_fault
+vring_packed_indirect(const struct vring *vr, const struct vring_packed_desc *outer,
+		      enum vring_dir dir, struct vring_batch *b, struct vring_chain *c)
+{
+	uint32_t entries = outer->len / 16;
+
+	if (!vr->indirect || (outer->flags & VRING_DESC_F_NEXT) || outer->len % 16 != 0 ||
+	    entries == 0 || entries > VRING_MAX_CHAIN || outer->addr > UINT64_MAX - outer->len)
+		return VRING_F_INDIRECT;
+	for (uint32_t i = 0; i < entries; i++) {
+		const uint8_t *at = guest_mem_host(vr->mem, outer->addr + 16ull * i, 16);
+		struct vring_packed_desc d;
+		enum vring_fault fault;
+
+		if (!at)
+			return VRING_F_ADDRESS;
+		d = vring_packed_snapshot_desc(at);
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return VRING_F_INDIRECT;
+		if (!vring_direction_ok(d.flags, dir))
+			return VRING_F_DIRECTION;
+		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		if (fault != VRING_OK)
+			return fault;
+	}
+	return VRING_OK;
+}
+
+/* One chain that begins c->at slots on; its first descriptor is available, and so
+ * are the others (2.7.16).  *slots is set to how many it takes. */
+static inline enum vring_fault
+vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batch *b,
+		   struct vring_chain *c, uint16_t *slots)
+{
+	for (uint16_t n = 0; n < VRING_MAX_CHAIN && c->at + n < vr->size; n++) {
+		struct vring_packed_desc d;
+		enum vring_fault fault;
+		bool wrap;
+
+		d = vring_packed_snapshot_desc(&vr->slot[vring_packed_slot(vr, c->at + n, &wrap)]);
+		*slots = n + 1;
+		c->head = d.id;
+		/* only alone: a list does not end in a table (2.7.17) */
+		if (d.flags & VRING_DESC_F_INDIRECT)
+			return n == 0 ? vring_packed_indirect(vr, &d, dir, b, c) : VRING_F_INDIRECT;
+		if (!vring_direction_ok(d.flags, dir))
+			return VRING_F_DIRECTION;
+		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
+			return fault;
+	}
+	return VRING_F_LOOP;
+}
+
+/*
+ * Snapshots up to n more chains into the batch.  Stops early when the guest has
+ * made no more available, or when the batch is full (b->full); a chain that the
+ * guest broke sets vr->fault and is not in the batch, those before it are.
+ * Returns how many were added.
+ */
+static inline uint16_t
+vring_packed_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n)
+{
+	uint16_t added = 0;
+
+	while (added < n) {
+		struct vring_chain *c = &b->chain[b->nchain];
+		enum vring_fault fault;
+		uint16_t slot, slots = 0;
+		bool wrap;
+
+		if (b->slots >= vr->size)
+			return added;
+		slot = vring_packed_slot(vr, b->slots, &wrap);
+		if (!vring_packed_is_avail(order_acquire16(&vr->slot[slot].flags), wrap))
+			return added;
+		if (b->nchain == VRING_BATCH) {
+			b->full = true;
+			return added;
+		}
+		*c = (struct vring_chain){.first = b->nseg, .at = b->slots};
+		fault = vring_packed_chain(vr, dir, b, c, &slots);
+		if (fault != VRING_OK) {
+			vring_batch_refuse(vr, b, c, fault);
+			return added;
+		}
+		b->slots += slots;
+		b->nchain++;
+		added++;
+	}
+	return added;
+}
+
+/* Writes the used descriptor of a chain that began `ahead` slots on.  To be
+ * called from the last chain to the first: the guest looks at the first. */
+static inline void
+vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t len)
+{
+	struct vring_packed_desc *d;
+	uint16_t flags;
+	bool wrap;
+
+	d = &vr->slot[vring_packed_slot(vr, ahead, &wrap)];
+	flags = wrap ? VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED : 0;
+	/* a used buffer that was written to is marked so (2.7.4) */
+	if (len)
+		flags |= VRING_DESC_F_WRITE;
+	order_write32(&d->len, len);
+	order_write16(&d->id, id);
+	order_release16(&d->flags, flags);
+}
+
+/* Whether the guest asked to be told, by its event area (2.7.10). */
+static inline bool
+vring_packed_wants(const struct vring *vr, uint16_t old)
+{
+	uint16_t flags = order_read16(&vr->driver_event->flags);
+	uint16_t off_wrap, event;
+
+	if (flags == VRING_PACKED_EVENT_DISABLE)
+		return false;
+	if (flags != VRING_PACKED_EVENT_DESC || !vr->event_idx)
+		return true;
+	off_wrap = order_read16(&vr->driver_event->off_wrap);
+	event = off_wrap & (uint16_t)~VRING_PACKED_WRAP;
+	if (!!(off_wrap & VRING_PACKED_WRAP) != vr->wrap)
+		event -= vr->size;
+	if (vr->last_used <= old)
+		old -= vr->size;
+	return vring_need_event(event, vr->last_used, old);
+}
+
+/* Moves on by the slots of the chains whose used descriptors were written, and
+ * tells the guest if it asked.  Returns whether it was told. */
+static inline bool
+vring_packed_publish(struct vring *vr, uint16_t slots)
+{
+	uint16_t old = vr->signalled;
+	bool tell;
+
+	vr->last_avail = vring_packed_slot(vr, slots, &vr->wrap);
+	vr->last_used = vr->last_avail;
+	vring_publish_pos(vr, (uint16_t)(vr->last_used | (vr->wrap ? VRING_PACKED_WRAP : 0)));
+	/* C: the guest may turn notifications on between our store and our look */
+	order_fence();
+	tell = vring_packed_wants(vr, old);
+	vr->signalled = vr->last_used;
+	if (tell)
+		vring_tell_guest(vr);
+	return tell;
+}
+
+#endif /* VIRTQ_VRING_PACKED_H */

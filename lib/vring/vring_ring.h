@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_RING_H
+#define VIRTQ_VRING_RING_H
+
+/*
+ * vring_ring.h - both ring formats behind one set of calls.  `packed` is a
+ * constant at every use, so that the other format's code is not in the loop.
+ */
+
+#include "vring_packed.h"
+#include "vring_split.h"
+
+/* Chains that may be there: exact for split rings, an upper bound for packed. */
+static inline __attribute__((always_inline)) uint16_t
+vring_ring_available(struct vring *vr, const bool packed)
+{
+	return packed ? vr->size : vring_split_available(vr);
+}
+
+/* Adds up to n chains to the batch; returns how many. */
+static inline __attribute__((always_inline)) uint16_t
+vring_ring_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n,
+		    const bool packed)
+{
+	return packed ? vring_packed_snapshot(vr, dir, b, n)
+		      : vring_split_snapshot(vr, dir, b, b->nchain, n);
+}
+
+/* Gives the first n chains of the batch back, with the bytes that their len now
+ * says; n is at least 1.  Returns whether the guest was told. */
+static inline __attribute__((always_inline)) bool
+vring_ring_return(struct vring *vr, const struct vring_batch *b, uint16_t n, const bool packed)
+{
+	if (!packed) {
+		for (uint16_t k = 0; k < n; k++)
+			vring_split_put_used(vr, k, b->chain[k].head, b->chain[k].len);
+		return vring_split_publish(vr, n);
+	}
+	for (uint16_t k = n; k-- > 0;)
+		vring_packed_put_used(vr, b->chain[k].at, b->chain[k].head, b->chain[k].len);
+	return vring_packed_publish(vr, n < b->nchain ? b->chain[n].at : b->slots);
+}
+
+#endif /* VIRTQ_VRING_RING_H */
