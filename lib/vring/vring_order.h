@@ -71,6 +71,25 @@ order_keep_copy(void *copy, size_t size)
 	__asm__ volatile("" : "+m"(*(char(*)[size])copy));
 }
 
+/* Loads before it are done before loads behind it: B where the index, or the
+ * flags of a packed descriptor, are read in vectors. */
+static inline void
+order_loads(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+/* The processor's own copy loop. */
+static inline void
+order_copy_string(void *dst, const void *src, size_t len)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(len) : : "memory");
+#else
+	__builtin_memcpy(dst, src, len);
+#endif
+}
+
 /* B: pairs with the guest's write barrier before it moves the avail index. */
 static inline uint16_t
 order_acquire16(const uint16_t *p)

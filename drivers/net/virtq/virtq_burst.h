@@ -10,9 +10,11 @@
 void virtq_burst_select(struct rte_eth_dev *dev);
 
 /* Name of the variant in use, for rte_eth_rx_burst_mode_get(). */
-const char *virtq_burst_name(void);
+const char *virtq_burst_name(const struct rte_eth_dev *dev);
 
 uint16_t virtq_rx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t virtq_tx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t virtq_rx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t virtq_tx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n);
 
 #endif /* VIRTQ_BURST_H */

@@ -19,6 +19,27 @@
 #include "virtq_filter.h"
 #include "vring_ring.h"
 
+/* Writes the header of a received packet: no offload, num_buffers buffers.  It
+ * is most often there already, and a line that is not written to stays shared
+ * between the two processors. */
+static __rte_always_inline void
+virtq_put_header(uint8_t *dst, uint32_t hdr_len, uint16_t num_buffers)
+{
+	uint64_t head;
+	uint16_t rest;
+
+	memcpy(&head, dst, sizeof(head));
+	memcpy(&rest, dst + 8, sizeof(rest));
+	if (unlikely((head | rest) != 0)) {
+		memset(dst, 0, VIRTIO_NET_HDR_LEGACY);
+	}
+	if (hdr_len == VIRTIO_NET_HDR_LEGACY)
+		return;
+	memcpy(&rest, dst + 10, sizeof(rest));
+	if (unlikely(rest != num_buffers))
+		memcpy(dst + 10, &num_buffers, sizeof(num_buffers));
+}
+
 /* Application's receive = guest's send: "deq" in the ring's words. */
 
 /* Copies len bytes from the chain, skipping the first `skip`, to the tail of m,
@@ -131,6 +152,86 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	q->stats.packets += got;
 	q->stats.bytes += bytes;
 	return got;
+}
+
+/* Simple chains: one direct descriptor, one mbuf. */
+
+/* Chains that a run of the fast path may take: no further than the end of a
+ * packed ring, where its wrap counter turns. */
+static __rte_always_inline uint16_t
+virtq_simple_room(struct vring *vr, uint16_t n, const bool packed)
+{
+	if (packed)
+		return RTE_MIN(n, (uint16_t)(vr->size - vr->last_avail));
+	return RTE_MIN(n, vring_split_available(vr));
+}
+
+static __rte_always_inline uint16_t
+virtq_gather(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+	     uint32_t max, struct virtq_simple *s, const bool packed)
+{
+	return packed ? virtq_gather_packed(vr, dir, n, min, max, s)
+		      : virtq_gather_split(vr, dir, n, min, max, s);
+}
+
+/* Gives n simple chains back, with the lengths that s now has. */
+static __rte_always_inline void
+virtq_simple_return(struct vring *vr, const struct virtq_simple *s, uint16_t n, const bool packed)
+{
+	uint16_t slot, part;
+
+	if (packed) {
+		for (uint16_t k = n; k-- > 0;)
+			vring_packed_put_used(vr, k, s->id[k], s->len[k]);
+		vring_packed_publish(vr, n);
+		return;
+	}
+	slot = vr->last_used & vr->mask;
+	part = vr->size - slot;
+	if (likely(part >= n)) {
+		virtq_used_split(&vr->used->ring[slot], s, n);
+	} else {
+		for (uint16_t k = 0; k < n; k++)
+			vring_split_put_used(vr, k, s->id[k], s->len[k]);
+	}
+	vring_split_publish(vr, n);
+}
+
+static __rte_always_inline uint16_t
+virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		 const bool packed)
+{
+	const uint32_t hdr = vr->hdr_len;
+	struct virtq_simple s;
+	uint64_t bytes = 0;
+	uint16_t i;
+
+	n = virtq_simple_room(vr, RTE_MIN(n, (uint16_t)VRING_BURST), packed);
+	n = virtq_gather(vr, VRING_DEQ, n, hdr + RTE_ETHER_HDR_LEN, hdr + q->mbuf_room, &s,
+			 packed);
+	if (n == 0)
+		return 0;
+	for (i = 0; i < n; i++)
+		rte_prefetch0(s.host[i] + hdr);
+	if (unlikely(rte_mempool_get_bulk(q->pool, (void **)pkts, n) != 0))
+		return 0; /* the general path counts it */
+	for (i = 0; i < n; i++) {
+		uint32_t len = s.len[i] - hdr;
+
+		virtq_rearm(pkts[i], q->rearm, len);
+		virtq_copy((uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM, s.host[i] + hdr,
+			   len);
+		s.len[i] = 0;
+		bytes += len;
+	}
+	if (unlikely(!vring_is_ours(vr))) {
+		rte_mempool_put_bulk(q->pool, (void **)pkts, n);
+		return 0;
+	}
+	virtq_simple_return(vr, &s, n, packed);
+	q->stats.packets += n;
+	q->stats.bytes += bytes;
+	return n;
 }
 
 /* Application's transmit = guest's receive: "enq". */
@@ -296,6 +397,74 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	return i;
 }
 
+/* Frees n mbufs of one segment; most often they are all of one pool and ours. */
+static __rte_always_inline void
+virtq_free_simple(struct rte_mbuf **pkts, uint16_t n)
+{
+	struct rte_mempool *pool = pkts[0]->pool;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct rte_mbuf *m = pkts[i];
+
+		if (unlikely(m->pool != pool || !RTE_MBUF_DIRECT(m) ||
+			     rte_mbuf_refcnt_read(m) != 1)) {
+			rte_pktmbuf_free_bulk(pkts, n);
+			return;
+		}
+	}
+	rte_mempool_put_bulk(pool, (void **)pkts, n);
+}
+
+/* The packets from the first on that are one segment and fit their buffers. */
+static __rte_always_inline uint16_t
+virtq_enq_fits(struct rte_mbuf **pkts, uint16_t n, uint32_t hdr, struct virtq_simple *s)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		uint32_t need = pkts[i]->pkt_len + hdr;
+
+		if (unlikely(pkts[i]->nb_segs != 1 || need > s->len[i]))
+			break;
+		s->len[i] = need;
+		rte_prefetch0_write(s->host[i]);
+		rte_prefetch0_write(s->host[i] + hdr + 63);
+	}
+	return i;
+}
+
+static __rte_always_inline uint16_t
+virtq_enq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		 const bool packed)
+{
+	const uint32_t hdr = vr->hdr_len;
+	struct virtq_simple s;
+	uint64_t bytes = 0;
+	uint16_t i;
+
+	n = RTE_MIN(n, (uint16_t)VRING_BURST);
+	for (i = 0; i < n; i++)
+		rte_prefetch0(pkts[i]);
+	n = virtq_simple_room(vr, n, packed);
+	n = virtq_gather(vr, VRING_ENQ, n, hdr, INT32_MAX, &s, packed);
+	n = virtq_enq_fits(pkts, n, hdr, &s);
+	if (n == 0)
+		return 0;
+	for (i = 0; i < n; i++) {
+		virtq_put_header(s.host[i], hdr, 1);
+		virtq_copy(s.host[i] + hdr, rte_pktmbuf_mtod(pkts[i], const void *),
+			   s.len[i] - hdr);
+		bytes += s.len[i] - hdr;
+	}
+	if (unlikely(!vring_is_ours(vr)))
+		return 0;
+	virtq_simple_return(vr, &s, n, packed);
+	virtq_free_simple(pkts, n);
+	q->stats.packets += n;
+	q->stats.bytes += bytes;
+	return n;
+}
+
 /* The ring, if it is there and ours; a burst that gets it must leave again. */
 static __rte_always_inline struct vring *
 virtq_enter(struct virtq_queue *q)
@@ -321,6 +490,20 @@ virtq_leave(struct virtq_queue *q, const struct vring *vr)
 		(void)eventfd_write(q->wake_fd, 1);
 }
 
+/* The constant arguments of the deq paths. */
+static __rte_always_inline uint16_t
+virtq_deq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint16_t got;
+
+	if (vr->packed) {
+		got = virtq_deq_simple(q, vr, pkts, n, true);
+		return got ? got : virtq_deq_batch(q, vr, pkts, n, true);
+	}
+	got = virtq_deq_simple(q, vr, pkts, n, false);
+	return got ? got : virtq_deq_batch(q, vr, pkts, n, false);
+}
+
 static __rte_always_inline uint16_t
 virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -330,18 +513,24 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	if (unlikely(vr == NULL))
 		return 0;
 	do {
-		got = vr->packed ? virtq_deq_batch(q, vr, pkts + done, n - done, true)
-				 : virtq_deq_batch(q, vr, pkts + done, n - done, false);
+		got = virtq_deq(q, vr, pkts + done, n - done);
 		done += got;
-	} while (got == VRING_BURST && done < n);
+	} while (got > 0 && done < n);
 	virtq_leave(q, vr);
 	return done;
 }
 
-/* The constant arguments of virtq_enq_batch(). */
+/* The constant arguments of the enq paths. */
 static __rte_always_inline uint16_t
 virtq_enq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n, bool *more)
 {
+	uint16_t done = 0;
+
+	if (likely(!q->filter))
+		done = vr->packed ? virtq_enq_simple(q, vr, pkts, n, true)
+				  : virtq_enq_simple(q, vr, pkts, n, false);
+	if (done > 0)
+		return done;
 	if (vr->packed)
 		return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, true)
 				     : virtq_enq_batch(q, vr, pkts, n, more, false, true);

@@ -51,6 +51,8 @@ struct virtq_queue {
 	uint16_t port_id;
 	void *view;         /* struct vring *, NULL while detached */
 	struct rte_mempool *pool;
+	uint64_t rearm;     /* rearm word of a fresh mbuf of this port */
+	uint16_t mbuf_room; /* bytes a fresh mbuf holds */
 	struct virtq_port *port;
 	int wake_fd;        /* the control thread's; to report a broken ring */
 

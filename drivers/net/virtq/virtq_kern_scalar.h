@@ -11,9 +11,10 @@
 
 #include <string.h>
 
-#include "vring_abi.h"
+#include <rte_mbuf.h>
 
-#define VIRTQ_KERN_NAME "scalar"
+#include "virtq_simple.h"
+#include "vring_packed.h"
 
 static inline void
 virtq_copy(void *dst, const void *src, uint32_t len)
@@ -21,16 +22,79 @@ virtq_copy(void *dst, const void *src, uint32_t len)
 	memcpy(dst, src, len);
 }
 
-/* Writes the header of a received packet: no offload, num_buffers buffers.  It
- * is most often there already, and a line that is not written to stays shared
- * between the two processors. */
-static inline void
-virtq_put_header(uint8_t *dst, uint8_t hdr_len, uint16_t num_buffers)
+/* Up to n simple chains of a split ring from the next one on, each of min to max
+ * bytes.  Returns how many there are before the first other one. */
+static inline uint16_t
+virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+		   uint32_t max, struct virtq_simple *s)
 {
-	const struct virtio_net_hdr hdr = {.num_buffers = num_buffers};
+	uint16_t i;
 
-	if (memcmp(dst, &hdr, hdr_len) != 0)
-		memcpy(dst, &hdr, hdr_len);
+	for (i = 0; i < n; i++) {
+		uint16_t id = order_read16(&vr->avail->ring[(uint16_t)(vr->last_avail + i) &
+							    vr->mask]);
+		struct vring_desc d;
+
+		if (id >= vr->size)
+			break;
+		d = vring_desc_snapshot(&vr->desc[id]);
+		if ((d.flags & VIRTQ_SIMPLE_FLAGS) != virtq_simple_want(dir) || d.len < min ||
+		    d.len > max)
+			break;
+		s->host[i] = guest_mem_host(vr->mem, d.addr, d.len);
+		if (!s->host[i])
+			break;
+		s->len[i] = d.len;
+		s->id[i] = id;
+	}
+	return i;
+}
+
+/* The same of a packed ring; n does not go beyond its end. */
+static inline uint16_t
+virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+		    uint32_t max, struct virtq_simple *s)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];
+		struct vring_packed_desc d;
+
+		if (!vring_packed_is_avail(order_acquire16(&at->flags), vr->wrap))
+			break;
+		d = vring_packed_snapshot_desc(at);
+		if ((d.flags & VIRTQ_SIMPLE_FLAGS) != virtq_simple_want(dir) || d.len < min ||
+		    d.len > max)
+			break;
+		s->host[i] = guest_mem_host(vr->mem, d.addr, d.len);
+		if (!s->host[i])
+			break;
+		s->len[i] = d.len;
+		s->id[i] = d.id;
+	}
+	return i;
+}
+
+/* Used entries of n simple chains, from `at` on; they do not wrap. */
+static inline void
+virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		at[i] = (struct vring_used_elem){s->id[i], s->len[i]};
+}
+
+/* Fields of a new mbuf that holds len bytes in one segment. */
+static inline void
+virtq_rearm(struct rte_mbuf *m, uint64_t initializer, uint32_t len)
+{
+	*(uint64_t *)&m->rearm_data = initializer;
+	m->ol_flags = 0;
+	m->packet_type = RTE_PTYPE_L2_ETHER;
+	m->pkt_len = len;
+	m->data_len = (uint16_t)len;
+	m->vlan_tci = 0;
+	m->hash.rss = 0;
 }
 
 #endif /* VIRTQ_KERN_SCALAR_H */

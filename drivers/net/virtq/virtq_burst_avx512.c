@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "virtq_burst.h"
+
+#include "virtq_kern_avx512.h"
+
+#include "virtq_burst_tmpl.h"
+
+uint16_t
+virtq_rx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	return virtq_rx_burst(queue, pkts, n);
+}
+
+uint16_t
+virtq_tx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n)
+{
+	return virtq_tx_burst(queue, pkts, n);
+}
