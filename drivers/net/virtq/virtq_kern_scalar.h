@@ -88,7 +88,7 @@ virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint1
 static inline void
 virtq_rearm(struct rte_mbuf *m, uint64_t initializer, uint32_t len)
 {
-	*(uint64_t *)&m->rearm_data = initializer;
+	memcpy(&m->rearm_data, &initializer, sizeof(initializer));
 	m->ol_flags = 0;
 	m->packet_type = RTE_PTYPE_L2_ETHER;
 	m->pkt_len = len;
