@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "vg_fault.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vg_log.h"
+#include "vg_port.h"
+
+/* A chain of one good descriptor, to be spoilt before it is published. */
+struct victim {
+	struct vg_port *p;
+	struct vg_queue *q;
+	struct vg_desc d;      /* its descriptor; packed: without the wrap bits */
+	struct vg_desc *table; /* room for a table of four, in its buffer */
+	uint64_t gpa_table;
+};
+
+static uint64_t
+mem_end(const struct victim *v)
+{
+	return VG_MEM_GPA + v->p->mem.size;
+}
+
+/* The good descriptor moves into a table of n entries. */
+static void
+make_table(struct victim *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < 4; i++)
+		v->table[i] = v->d;
+	v->d = (struct vg_desc){v->gpa_table, 16 * n, VG_DESC_INDIRECT, 0};
+}
+
+static void
+f_next(struct victim *v)
+{
+	v->d.flags |= VG_DESC_NEXT;
+	v->d.next = v->q->ring.size;
+}
+
+static void
+f_loop(struct victim *v)
+{
+	v->d.flags |= VG_DESC_NEXT;
+	v->d.next = v->q->ring.last_id;
+}
+
+static void
+f_addr_outside(struct victim *v)
+{
+	v->d.addr = mem_end(v) + 4096;
+}
+
+static void
+f_addr_below(struct victim *v)
+{
+	v->d.addr = VG_MEM_GPA - 4096;
+}
+
+static void
+f_addr_cross(struct victim *v)
+{
+	v->d.addr = mem_end(v) - 16;
+}
+
+static void
+f_addr_wrap(struct victim *v)
+{
+	v->d.addr = UINT64_MAX - 15;
+}
+
+static void
+f_len_huge(struct victim *v)
+{
+	v->d.len = UINT32_MAX;
+}
+
+static void
+f_direction(struct victim *v)
+{
+	v->d.flags ^= VG_DESC_WRITE;
+}
+
+static void
+f_short(struct victim *v)
+{
+	v->d.len = 8;
+}
+
+static void
+f_ind_off(struct victim *v)
+{
+	make_table(v, 1);
+}
+
+static void
+f_ind_zero(struct victim *v)
+{
+	make_table(v, 0);
+}
+
+static void
+f_ind_odd(struct victim *v)
+{
+	make_table(v, 1);
+	v->d.len += 8;
+}
+
+static void
+f_ind_long(struct victim *v)
+{
+	make_table(v, VG_MAX_SEGS + 1);
+}
+
+static void
+f_ind_outside(struct victim *v)
+{
+	make_table(v, 1);
+	v->d.addr = mem_end(v) - 8;
+}
+
+static void
+f_ind_nested(struct victim *v)
+{
+	make_table(v, 1);
+	v->table[0] = (struct vg_desc){v->gpa_table + 16, 16, VG_DESC_INDIRECT, 0};
+}
+
+static void
+f_ind_and_next(struct victim *v)
+{
+	make_table(v, 1);
+	v->d.flags |= VG_DESC_NEXT;
+}
+
+static void
+f_ind_direction(struct victim *v)
+{
+	make_table(v, 1);
+	v->table[0].flags ^= VG_DESC_WRITE;
+}
+
+static void
+f_ind_addr(struct victim *v)
+{
+	make_table(v, 1);
+	v->table[0].addr = mem_end(v);
+}
+
+static void
+f_ind_loop(struct victim *v)
+{
+	make_table(v, 2);
+	v->table[0].flags |= VG_DESC_NEXT;
+	v->table[1].flags |= VG_DESC_NEXT;
+	v->table[0].next = 1;
+	v->table[1].next = 0;
+}
+
+static void
+f_ind_next(struct victim *v)
+{
+	make_table(v, 2);
+	v->table[0].flags |= VG_DESC_NEXT;
+	v->table[0].next = 2;
+}
+
+enum { SPLIT = 1, PACKED = 2, RX_ONLY = 4, IND_ON = 8, IND_OFF = 16 };
+
+static const struct fault {
+	const char *name;
+	unsigned int when;
+	void (*spoil)(struct victim *v); /* NULL: done to the available ring */
+} faults[] = {
+	{"head", SPLIT, NULL},
+	{"jump", SPLIT, NULL},
+	{"next", SPLIT, f_next},
+	{"loop", SPLIT, f_loop},
+	{"addr-outside", SPLIT | PACKED, f_addr_outside},
+	{"addr-below", SPLIT | PACKED, f_addr_below},
+	{"addr-cross", SPLIT | PACKED, f_addr_cross},
+	{"addr-wrap", SPLIT | PACKED, f_addr_wrap},
+	{"len-huge", SPLIT | PACKED, f_len_huge},
+	{"direction", SPLIT | PACKED, f_direction},
+	{"short", SPLIT | PACKED | RX_ONLY, f_short},
+	{"ind-off", SPLIT | PACKED | IND_OFF, f_ind_off},
+	{"ind-zero", SPLIT | PACKED | IND_ON, f_ind_zero},
+	{"ind-odd", SPLIT | PACKED | IND_ON, f_ind_odd},
+	{"ind-long", SPLIT | PACKED | IND_ON, f_ind_long},
+	{"ind-outside", SPLIT | PACKED | IND_ON, f_ind_outside},
+	{"ind-nested", SPLIT | PACKED | IND_ON, f_ind_nested},
+	{"ind-and-next", SPLIT | PACKED | IND_ON, f_ind_and_next},
+	{"ind-direction", SPLIT | PACKED | IND_ON, f_ind_direction},
+	{"ind-addr", SPLIT | PACKED | IND_ON, f_ind_addr},
+	{"ind-loop", SPLIT | IND_ON, f_ind_loop},
+	{"ind-next", SPLIT | IND_ON, f_ind_next},
+};
+#define NFAULT (sizeof(faults) / sizeof(faults[0]))
+
+static const struct fault *
+find(const char *name)
+{
+	for (size_t i = 0; i < NFAULT; i++)
+		if (strcmp(faults[i].name, name) == 0)
+			return &faults[i];
+	return NULL;
+}
+
+void
+vg_fault_list(void)
+{
+	for (size_t i = 0; i < NFAULT; i++)
+		printf("%-14s%s%s%s%s%s\n", faults[i].name,
+		       faults[i].when & SPLIT ? " split" : "", faults[i].when & PACKED ? " packed" : "",
+		       faults[i].when & RX_ONLY ? " rx" : "",
+		       faults[i].when & IND_ON ? " indirect" : "",
+		       faults[i].when & IND_OFF ? " no-indirect" : "");
+}
+
+int
+vg_fault_check(const struct vg_opts *o)
+{
+	const struct fault *f = find(o->fault);
+	const char *why = NULL;
+
+	if (!f)
+		return vg_err("--fault=%s: no such fault, --fault=list lists them", o->fault);
+	if (!(f->when & (o->packed ? PACKED : SPLIT)))
+		why = "split rings";
+	else if ((f->when & RX_ONLY) && !o->fault_rx)
+		why = "--fault-rx";
+	else if ((f->when & IND_ON) && o->indirect == VG_IND_OFF)
+		why = "--indirect";
+	else if ((f->when & IND_OFF) && o->indirect != VG_IND_OFF)
+		why = "rings without --indirect";
+	if (why)
+		return vg_err("--fault=%s: goes with %s", o->fault, why);
+	if (o->mode == (o->fault_rx ? VG_TX : VG_RX))
+		return vg_err("--fault=%s: nothing moves in that ring in this --mode", o->fault);
+	return 0;
+}
+
+/* The descriptor that vg_ring_add() wrote, and back again. */
+static void
+load(struct victim *v)
+{
+	const struct vg_ring *r = &v->q->ring;
+	const struct vg_pdesc *s = &r->slot[r->pending_slot];
+
+	if (!r->packed)
+		v->d = r->desc[r->last_id];
+	else
+		v->d = (struct vg_desc){s->addr, s->len, r->write ? VG_DESC_WRITE : 0, 0};
+}
+
+static void
+store(struct victim *v)
+{
+	struct vg_ring *r = &v->q->ring;
+
+	if (!r->packed) {
+		r->desc[r->last_id] = v->d;
+		return;
+	}
+	r->slot[r->pending_slot].addr = v->d.addr;
+	r->slot[r->pending_slot].len = v->d.len;
+	r->pending_flags = (uint16_t)((r->pending_flags & (VG_DESC_AVAIL | VG_DESC_USED)) |
+				      v->d.flags);
+}
+
+bool
+vg_fault_inject(struct vg_port *p, struct vg_queue *q)
+{
+	const struct fault *f = find(p->o->fault);
+	struct vg_ring *r = &q->ring;
+	/* a buffer that no good chain has */
+	uint64_t buf = q->bufs + (uint64_t)q->lay->count * q->lay->stride;
+	struct vg_seg seg = {buf, q->lay->cap};
+	struct victim v = {.p = p, .q = q, .table = vg_mem_ptr(&p->mem, buf), .gpa_table = buf};
+
+	vg_ring_publish(r);
+	if (!vg_ring_add(r, &seg, 1, false, 0))
+		return false;
+	r->chain[r->last_id].bad = true;
+	q->frozen = true;
+	load(&v);
+	if (f->spoil)
+		f->spoil(&v);
+	store(&v);
+	if (strcmp(f->name, "head") == 0)
+		r->avail->ring[(r->next_avail - 1u) & (r->size - 1u)] = r->size;
+	if (strcmp(f->name, "jump") == 0)
+		r->next_avail = (uint16_t)(r->next_avail + r->size);
+	vg_ring_publish(r);
+	return true;
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* The device's end of doc/protocol.md: the client of eth_virtq. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "virtq_ipc.h"
+
+#include "vg_log.h"
+#include "vg_port.h"
+#include "vg_sock.h"
+
+#define ANSWER_MS 10000u
+
+struct virtq {
+	int sock;
+	uint32_t seq;      /* of the latest message sent */
+	uint32_t peer_seq; /* of the latest received */
+	uint32_t generation;
+	struct virtq_ipc_state *state;
+	uint64_t state_size;
+	struct {
+		struct virtq_ipc_hdr hdr;
+		uint8_t payload[sizeof(struct virtq_ipc_start)];
+	} out;
+	union {
+		struct virtq_ipc_hdr hdr;
+		uint8_t bytes[VIRTQ_IPC_MAX_MSG];
+	} in;
+};
+
+static struct virtq *
+virtq_of(struct vg_port *p)
+{
+	return p->priv;
+}
+
+static int
+virtq_send(struct virtq *v, uint16_t type, const void *payload, uint32_t size, const int *fds,
+	   uint32_t nfd)
+{
+	v->out.hdr = (struct virtq_ipc_hdr){type, VIRTQ_IPC_VERSION, size, ++v->seq, 0};
+	if (size > 0)
+		memcpy(v->out.payload, payload, size);
+	return vg_sock_send(v->sock, &v->out, sizeof(v->out.hdr) + size, fds, nfd);
+}
+
+/* The link, as LINK or HELLO_OK tells it. */
+static int
+check_link(struct vg_port *p, const struct virtq_ipc_link *l)
+{
+	if (l->up > 1 || l->duplex > 1 || l->reserved0[0] || l->reserved0[1] || l->reserved0[2])
+		return vg_err("virtq: a malformed link: up %u, duplex %u", l->up, l->duplex);
+	p->link_up = l->up;
+	return 0;
+}
+
+static int
+take_broken(struct vg_port *p, const struct virtq_ipc_broken *b)
+{
+	if (b->queue >= p->nqueue || b->reserved || !memchr(b->text, 0, sizeof(b->text)))
+		return vg_err("virtq: a malformed BROKEN for queue %u", b->queue);
+	if (p->event == VG_EV_BROKEN)
+		return vg_err("virtq: BROKEN for queue %u after one for queue %u", b->queue,
+			      p->broken_queue);
+	p->event = VG_EV_BROKEN;
+	p->broken_queue = b->queue;
+	snprintf(p->broken_text, sizeof(p->broken_text), "%s", b->text);
+	return 0;
+}
+
+static int
+check_header(struct virtq *v, ssize_t n)
+{
+	const struct virtq_ipc_hdr *h = &v->in.hdr;
+
+	if ((size_t)n < sizeof(*h) || h->version != VIRTQ_IPC_VERSION ||
+	    h->size != (size_t)n - sizeof(*h))
+		return vg_err("virtq: a malformed message of %zd bytes", n);
+	if (h->seq != ++v->peer_seq)
+		return vg_err("virtq: message %u has number %u", v->peer_seq, h->seq);
+	return 0;
+}
+
+static const void *
+payload(const struct virtq *v)
+{
+	return v->in.bytes + sizeof(struct virtq_ipc_hdr);
+}
+
+/* Handles a message that answers nothing; 1 if it is another one. */
+static int
+unasked(struct vg_port *p, struct virtq *v)
+{
+	const struct virtq_ipc_error *e = payload(v);
+	const struct virtq_ipc_hdr *h = &v->in.hdr;
+
+	switch (h->type) {
+	case VIRTQ_IPC_LINK:
+		if (h->size == sizeof(struct virtq_ipc_link) && h->reply_to == 0)
+			return check_link(p, payload(v));
+		break;
+	case VIRTQ_IPC_BROKEN:
+		if (h->size == sizeof(struct virtq_ipc_broken) && h->reply_to == 0)
+			return take_broken(p, payload(v));
+		break;
+	case VIRTQ_IPC_ANNOUNCE:
+		if (h->size == 0 && h->reply_to == 0)
+			return 0;
+		break;
+	case VIRTQ_IPC_ERROR:
+		if (h->size == sizeof(*e))
+			return vg_err("virtq: the backend ends the connection: %.*s (error %u, "
+				      "message %u)", (int)sizeof(e->text), e->text, e->code,
+				      h->reply_to);
+		break;
+	default:
+		return 1;
+	}
+	return vg_err("virtq: a malformed message of type %u", h->type);
+}
+
+/* One message if there is one within wait_ms: 1 an answer, 0 none or unasked, -1
+ * an error or the end. */
+static int
+receive(struct vg_port *p, uint32_t wait_ms)
+{
+	struct virtq *v = virtq_of(p);
+	ssize_t n = vg_sock_recv(v->sock, v->in.bytes, sizeof(v->in), wait_ms);
+
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n <= 0) {
+		p->event = VG_EV_DEAD;
+		return -1;
+	}
+	return check_header(v, n) != 0 ? -1 : unasked(p, v);
+}
+
+/* Waits for the answer to the latest message. */
+static const void *
+answer(struct vg_port *p, uint16_t type, uint32_t size, const char *name)
+{
+	uint64_t until = vg_now_ms() + ANSWER_MS, now;
+	struct virtq *v = virtq_of(p);
+	int got = 0;
+
+	while (got == 0 && (now = vg_now_ms()) < until)
+		got = receive(p, (uint32_t)(until - now));
+	if (got < 0) {
+		vg_err("virtq: the backend went away where %s was due", name);
+		return NULL;
+	}
+	if (got == 0) {
+		vg_err("virtq: no %s within %u ms", name, ANSWER_MS);
+		return NULL;
+	}
+	if (v->in.hdr.type != type || v->in.hdr.size != size || v->in.hdr.reply_to != v->seq) {
+		vg_err("virtq: %s was due for message %u; type %u of %u bytes came for %u", name,
+		       v->seq, v->in.hdr.type, v->in.hdr.size, v->in.hdr.reply_to);
+		return NULL;
+	}
+	return payload(v);
+}
+
+static int
+hello(struct vg_port *p)
+{
+	struct virtq_ipc_hello h = {
+		.version_min = VIRTQ_IPC_VERSION,
+		.version_max = VIRTQ_IPC_VERSION,
+		.nid = p->o->nid,
+		.features = VIRTQ_IPC_F_COUNTERS,
+		.max_pairs = p->o->pairs,
+		.pid = (uint32_t)getpid(),
+		.device = "vguest",
+		.mac = {0x02, 0x76, 0x67, 0, 0, 1},
+	};
+	const struct virtq_ipc_hello_ok *ok;
+
+	if (virtq_send(virtq_of(p), VIRTQ_IPC_HELLO, &h, sizeof(h), NULL, 0) != 0)
+		return vg_err("virtq: HELLO could not be sent: %s", strerror(errno));
+	ok = answer(p, VIRTQ_IPC_HELLO_OK, sizeof(*ok), "HELLO_OK");
+	if (!ok)
+		return -1;
+	if (ok->version != VIRTQ_IPC_VERSION || (ok->features & ~h.features) ||
+	    ok->max_pairs < p->o->pairs)
+		return vg_err("virtq: HELLO_OK with version %u, features 0x%llx, %u pairs",
+			      ok->version, (unsigned long long)ok->features, ok->max_pairs);
+	return check_link(p, &ok->link);
+}
+
+static int
+mem_table(struct vg_port *p)
+{
+	struct virtq_ipc_mem_table t = {.count = p->mem.nregion};
+	int fds[VG_MEM_MAX_REGIONS];
+
+	for (uint32_t i = 0; i < t.count; i++) {
+		struct vg_region r = vg_mem_region(&p->mem, i);
+
+		t.region[i] = (struct virtq_ipc_region){r.gpa, r.size, r.offset, 0};
+		fds[i] = p->mem.fd;
+	}
+	if (virtq_send(virtq_of(p), VIRTQ_IPC_MEM_TABLE, &t, sizeof(t), fds, t.count) != 0)
+		return vg_err("virtq: MEM_TABLE could not be sent: %s", strerror(errno));
+	return answer(p, VIRTQ_IPC_MEM_OK, 0, "MEM_OK") ? 0 : -1;
+}
+
+static void
+state_drop(struct virtq *v)
+{
+	if (v->state)
+		munmap(v->state, v->state_size);
+	v->state = NULL;
+}
+
+/* A new page for each START; its descriptor, or -1. */
+static int
+state_make(struct vg_port *p, struct virtq *v)
+{
+	int fd = memfd_create("vguest-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	state_drop(v);
+	v->state_size = VIRTQ_IPC_STATE_SIZE(p->nqueue);
+	if (fd < 0 || ftruncate(fd, (off_t)v->state_size) != 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) != 0)
+		return vg_err("the state page: %s", strerror(errno));
+	v->state = mmap(NULL, v->state_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (v->state == MAP_FAILED) {
+		v->state = NULL;
+		return vg_err("the state page: %s", strerror(errno));
+	}
+	v->state->hdr.magic = VIRTQ_IPC_STATE_MAGIC;
+	v->state->hdr.version = VIRTQ_IPC_VERSION;
+	v->state->hdr.num_queues = p->nqueue;
+	v->state->run.run = v->generation;
+	return fd;
+}
+
+static int
+queue_fds(struct vg_port *p)
+{
+	struct virtq_ipc_queue_fds m;
+	int fds[VIRTQ_IPC_MAX_FDS];
+
+	for (m.first = 0; m.first < p->nqueue; m.first += m.count) {
+		m.count = p->nqueue - m.first;
+		if (m.count > VIRTQ_IPC_FDS_QUEUES)
+			m.count = VIRTQ_IPC_FDS_QUEUES;
+		for (uint32_t i = 0; i < m.count; i++) {
+			fds[2 * i] = p->q[m.first + i].ring.kick;
+			fds[2 * i + 1] = p->q[m.first + i].ring.call;
+		}
+		if (virtq_send(virtq_of(p), VIRTQ_IPC_QUEUE_FDS, &m, sizeof(m), fds,
+			       2 * m.count) != 0)
+			return vg_err("virtq: QUEUE_FDS could not be sent: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static void
+fill_start(struct vg_port *p, struct virtq *v, struct virtq_ipc_start *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->features = p->features;
+	s->generation = v->generation;
+	s->num_queues = p->nqueue;
+	s->state_size = v->state_size;
+	s->rx.mode = VIRTQ_IPC_RX_PROMISC;
+	s->rx.pairs = p->o->pairs;
+	for (uint32_t i = 0; i < p->nqueue; i++) {
+		const struct vg_ring *r = &p->q[i].ring;
+
+		s->queue[i] = (struct virtq_ipc_queue){
+			.flags = VIRTQ_IPC_Q_ENABLED,
+			.size = r->size,
+			.desc = r->gpa_desc,
+			.driver = r->gpa_driver,
+			.device = r->gpa_device,
+			.pos = {p->q[i].pos, p->q[i].pos, VIRTQ_IPC_POS_VALID, 0},
+		};
+	}
+}
+
+static int
+virtq_start(struct vg_port *p)
+{
+	struct virtq *v = virtq_of(p);
+	struct virtq_ipc_start s;
+	int fd;
+
+	v->generation++;
+	fd = state_make(p, v);
+	if (fd < 0)
+		return -1;
+	fill_start(p, v, &s);
+	if (queue_fds(p) != 0 ||
+	    virtq_send(v, VIRTQ_IPC_START, &s, sizeof(s), &fd, 1) != 0) {
+		close(fd);
+		return vg_err("virtq: START could not be sent: %s", strerror(errno));
+	}
+	close(fd);
+	if (!answer(p, VIRTQ_IPC_START_OK, 0, "START_OK"))
+		return -1;
+	p->running = true;
+	return 0;
+}
+
+static int
+take_positions(struct vg_port *p, const struct virtq_ipc_stopped *s)
+{
+	const struct virtq_ipc_state *page = virtq_of(p)->state;
+
+	if (s->num_queues != p->nqueue || s->reserved)
+		return vg_err("virtq: STOPPED tells of %u queues, not %u", s->num_queues, p->nqueue);
+	for (uint32_t i = 0; i < p->nqueue; i++) {
+		struct virtq_ipc_ring_pos pos = s->pos[i], last = page->queue[i].pos;
+
+		if (pos.flags != VIRTQ_IPC_POS_VALID || pos.reserved || pos.avail != pos.used)
+			return vg_err("virtq: STOPPED: queue %u at %u/%u, flags %u", i, pos.avail,
+				      pos.used, pos.flags);
+		if ((last.flags & VIRTQ_IPC_POS_VALID) && last.used != pos.used)
+			return vg_err("virtq: STOPPED: queue %u at %u, and the state page says %u",
+				      i, pos.used, last.used);
+		p->q[i].pos = pos.used;
+	}
+	return 0;
+}
+
+static int
+virtq_stop(struct vg_port *p)
+{
+	const struct virtq_ipc_stopped *s;
+
+	if (!p->running)
+		return 0;
+	p->running = false;
+	if (virtq_send(virtq_of(p), VIRTQ_IPC_STOP, NULL, 0, NULL, 0) != 0)
+		return vg_err("virtq: STOP could not be sent: %s", strerror(errno));
+	s = answer(p, VIRTQ_IPC_STOPPED, sizeof(*s), "STOPPED");
+	return s ? take_positions(p, s) : -1;
+}
+
+static int
+virtq_poll(struct vg_port *p)
+{
+	int got = receive(p, 0);
+
+	if (got > 0)
+		return vg_err("virtq: an answer of type %u to nothing",
+			      virtq_of(p)->in.hdr.type);
+	return got < 0 && p->event != VG_EV_DEAD ? -1 : 0;
+}
+
+/* As the device does it: a split ring tells by itself, a packed ring's position
+ * is in the state page. */
+static int
+virtq_lost(struct vg_port *p)
+{
+	struct virtq *v = virtq_of(p);
+
+	__atomic_store_n(&v->state->run.run, 0, __ATOMIC_SEQ_CST);
+	p->running = false;
+	for (uint32_t i = 0; i < p->nqueue; i++) {
+		struct virtq_ipc_ring_pos pos = v->state->queue[i].pos;
+		uint16_t truth = vg_ring_position(&p->q[i].ring);
+
+		if (!p->q[i].ring.packed)
+			p->q[i].pos = truth;
+		else if (pos.flags & VIRTQ_IPC_POS_VALID)
+			p->q[i].pos = pos.used;
+		p->pos_behind += p->q[i].pos != truth;
+	}
+	return 0;
+}
+
+static int
+virtq_connect(struct vg_port *p)
+{
+	struct virtq *v = virtq_of(p);
+
+	if (!v) {
+		v = p->priv = calloc(1, sizeof(*v));
+		if (!v)
+			return vg_err("out of memory");
+		v->sock = -1;
+	}
+	if (v->sock >= 0)
+		close(v->sock);
+	v->seq = v->peer_seq = 0;
+	p->event = VG_EV_NONE;
+	v->sock = vg_sock_connect(p->o->path, SOCK_SEQPACKET, p->o->wait_ms);
+	return v->sock < 0 || hello(p) != 0 ? -1 : mem_table(p);
+}
+
+static void
+virtq_close(struct vg_port *p)
+{
+	struct virtq *v = virtq_of(p);
+
+	if (!v)
+		return;
+	state_drop(v);
+	if (v->sock >= 0)
+		close(v->sock);
+	free(v);
+	p->priv = NULL;
+}
+
+const struct vg_backend vg_backend_virtq = {
+	.name = "virtq",
+	.connect = virtq_connect,
+	.start = virtq_start,
+	.stop = virtq_stop,
+	.poll = virtq_poll,
+	.lost = virtq_lost,
+	.close = virtq_close,
+};
