@@ -15,9 +15,9 @@
 uint64_t
 vring_features(void)
 {
-	return BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_INDIRECT_DESC) |
-	       BIT(VIRTIO_F_EVENT_IDX) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ANY_LAYOUT) |
-	       BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_F_IN_ORDER);
+	return BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_F_INDIRECT_DESC) | BIT(VIRTIO_F_EVENT_IDX) |
+	       BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_ANY_LAYOUT) | BIT(VIRTIO_F_RING_PACKED) |
+	       BIT(VIRTIO_F_IN_ORDER);
 }
 
 static void *
@@ -97,11 +97,10 @@ packed_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t 
 					   sizeof(struct vring_packed_event),
 					   VRING_PACKED_EVENT_ALIGN, err, err_size)
 				    : NULL;
-	vr->device_event = vr->driver_event
-				   ? area(cfg->mem, "device event area", cfg->addr.device,
-					  sizeof(struct vring_packed_event),
-					  VRING_PACKED_EVENT_ALIGN, err, err_size)
-				   : NULL;
+	vr->device_event = vr->driver_event ? area(cfg->mem, "device event area", cfg->addr.device,
+						   sizeof(struct vring_packed_event),
+						   VRING_PACKED_EVENT_ALIGN, err, err_size)
+					    : NULL;
 	vr->last_avail = slot;
 	vr->last_used = slot;
 	vr->wrap = cfg->avail & VRING_PACKED_WRAP;

@@ -23,7 +23,10 @@
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)
 
-enum vring_dir { VRING_DEQ, VRING_ENQ };
+enum vring_dir {
+	VRING_DEQ,
+	VRING_ENQ
+};
 
 /* A piece of a buffer in host memory. */
 struct vring_seg {
@@ -35,8 +38,8 @@ struct vring_chain {
 	uint16_t head;  /* what the used entry names: head of the chain, or packed: its id */
 	uint16_t first; /* in vring_batch.seg */
 	uint16_t nseg;
-	uint16_t at;    /* where it began, in ring slots behind the next one */
-	uint32_t len;   /* bytes of all pieces, saturated; then what its used entry says */
+	uint16_t at;  /* where it began, in ring slots behind the next one */
+	uint32_t len; /* bytes of all pieces, saturated; then what its used entry says */
 };
 
 struct vring_batch {

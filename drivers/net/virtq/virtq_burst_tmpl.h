@@ -207,8 +207,7 @@ virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	uint16_t i;
 
 	n = virtq_simple_room(vr, RTE_MIN(n, (uint16_t)VRING_BURST), packed);
-	n = virtq_gather(vr, VRING_DEQ, n, hdr + RTE_ETHER_HDR_LEN, hdr + q->mbuf_room, &s,
-			 packed);
+	n = virtq_gather(vr, VRING_DEQ, n, hdr + RTE_ETHER_HDR_LEN, hdr + q->mbuf_room, &s, packed);
 	if (n == 0)
 		return 0;
 	for (i = 0; i < n; i++)

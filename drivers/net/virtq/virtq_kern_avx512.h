@@ -152,8 +152,7 @@ virtq_odd(void)
 static inline __m512i
 virtq_second_words(const struct vring_packed_desc *at, __mmask16 words)
 {
-	return _mm512_permutex2var_epi64(_mm512_maskz_loadu_epi64((__mmask8)words, at),
-					 virtq_odd(),
+	return _mm512_permutex2var_epi64(_mm512_maskz_loadu_epi64((__mmask8)words, at), virtq_odd(),
 					 _mm512_maskz_loadu_epi64((__mmask8)(words >> 8), at + 4));
 }
 
@@ -164,8 +163,8 @@ virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n
 	const __m512i even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
 	/* AVAIL and USED as they are in descriptors of this round */
 	const __m512i both = _mm512_set1_epi64(VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED);
-	const __m512i mine =
-		_mm512_set1_epi64(vr->wrap ? VRING_PACKED_F_AVAIL : VRING_PACKED_F_USED);
+	const __m512i mine = _mm512_set1_epi64(vr->wrap ? VRING_PACKED_F_AVAIL
+							: VRING_PACKED_F_USED);
 	uint16_t i;
 
 	for (i = 0; i < n; i += 8) {
@@ -202,8 +201,7 @@ virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint1
 	for (uint16_t i = 0; i < n; i += 8) {
 		__mmask8 k = n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1);
 		__m512i id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&s->id[i]));
-		__m512i len =
-			_mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)&s->len[i]));
+		__m512i len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)&s->len[i]));
 
 		_mm512_mask_storeu_epi64(&at[i], k,
 					 _mm512_or_epi64(id, _mm512_slli_epi64(len, 32)));
@@ -216,8 +214,7 @@ virtq_rearm(struct rte_mbuf *m, uint64_t initializer, uint32_t len)
 	/* rearm word, ol_flags, packet_type and pkt_len, data_len to hash */
 	_mm256_storeu_si256((__m256i *)&m->rearm_data,
 			    _mm256_set_epi64x((long long)(uint64_t)(len & 0xffff),
-					      (long long)((uint64_t)len << 32 |
-							  RTE_PTYPE_L2_ETHER),
+					      (long long)((uint64_t)len << 32 | RTE_PTYPE_L2_ETHER),
 					      0, (long long)initializer));
 }
 

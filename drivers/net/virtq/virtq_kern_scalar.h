@@ -31,8 +31,8 @@ virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n,
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		uint16_t id = order_read16(&vr->avail->ring[(uint16_t)(vr->last_avail + i) &
-							    vr->mask]);
+		uint16_t id =
+			order_read16(&vr->avail->ring[(uint16_t)(vr->last_avail + i) & vr->mask]);
 		struct vring_desc d;
 
 		if (id >= vr->size)

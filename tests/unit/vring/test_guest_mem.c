@@ -25,7 +25,8 @@
 
 static char err[256];
 
-static unsigned int count_fds(void)
+static unsigned int
+count_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	unsigned int n = 0;
@@ -38,7 +39,8 @@ static unsigned int count_fds(void)
 	return n;
 }
 
-static unsigned int count_maps(void)
+static unsigned int
+count_maps(void)
 {
 	FILE *f = fopen("/proc/self/maps", "r");
 	char line[512];
@@ -54,8 +56,8 @@ static unsigned int count_maps(void)
 
 /* The last of n regions is bad: a NULL answer, the sentence, and those before it
  * closed and unmapped while its own fd stays with the caller. */
-static void refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd,
-		   const char *sentence)
+static void
+refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd, const char *sentence)
 {
 	int fds[GUEST_MEM_MAX_REGIONS + 2];
 	unsigned int before = count_fds(), maps = count_maps();
@@ -75,7 +77,8 @@ static void refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd,
 	CU_ASSERT_EQUAL(count_maps(), maps);
 }
 
-static void test_counts(void)
+static void
+test_counts(void)
 {
 	struct guest_mem_desc d[GUEST_MEM_MAX_REGIONS + 1];
 	int fds[GUEST_MEM_MAX_REGIONS + 1];
@@ -97,7 +100,8 @@ static void test_counts(void)
 	close(fds[64]);
 }
 
-static void test_bad_regions(void)
+static void
+test_bad_regions(void)
 {
 	static const struct {
 		struct guest_mem_desc d;
@@ -149,7 +153,8 @@ static void test_bad_regions(void)
 	close(fd);
 }
 
-static void test_bad_files(void)
+static void
+test_bad_files(void)
 {
 	struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0}, {4 * MiB, MiB, 0}};
 	const char *not_file = "memory region 1 (0x400000, 1048576 bytes): its fd is not a memory "
@@ -186,7 +191,8 @@ static void test_bad_files(void)
 }
 
 /* Regions that touch, and one that ends with the last address there is. */
-static void test_neighbours(void)
+static void
+test_neighbours(void)
 {
 	struct guest_mem_desc d[4] = {{2 * MiB, MiB, 0},
 				      {3 * MiB, MiB, 0},
@@ -223,7 +229,8 @@ static void test_neighbours(void)
 }
 
 /* A region anywhere in its file: byte 0 of it is byte fd_offset of the file. */
-static void test_offsets(void)
+static void
+test_offsets(void)
 {
 	static const uint64_t offs[] = {0, 1, 4095, 4096, 4097, 0x12345, MiB - 1};
 
@@ -247,7 +254,8 @@ static void test_offsets(void)
 	}
 }
 
-static void test_no_leak(void)
+static void
+test_no_leak(void)
 {
 	struct guest_mem_desc d[3] = {{0, MiB, 0}, {MiB, 4096, 5}, {9 * MiB, 4096, 0}};
 	unsigned int fds_before = count_fds(), maps_before = count_maps(), made = 0;
@@ -271,7 +279,8 @@ static void test_no_leak(void)
 }
 
 /* The lengths of a chain's pieces add up to more than 32 bits hold. */
-static void test_long_chain(void)
+static void
+test_long_chain(void)
 {
 	struct guest_mem_desc d = {0, 0xc0000000ull, 0};
 	int fd = ram_memfd(d.size, 0);
@@ -293,7 +302,8 @@ static void test_long_chain(void)
 }
 
 /* A buffer at the end of all addresses does not go on at the first one. */
-static void test_wrapping_buffer(void)
+static void
+test_wrapping_buffer(void)
 {
 	struct guest_mem_desc d[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
@@ -315,7 +325,8 @@ static void test_wrapping_buffer(void)
 
 /* Lets the kernel make huge pages on demand, and back.  The lock keeps other
  * runs of this test from restoring what this one set. */
-static int borrow_hugepages(char *old, size_t size)
+static int
+borrow_hugepages(char *old, size_t size)
 {
 	int fd = open(OVERCOMMIT, O_RDWR | O_CLOEXEC);
 	char more[32];
@@ -336,7 +347,8 @@ none:
 	return -1;
 }
 
-static void return_hugepages(int fd, const char *old)
+static void
+return_hugepages(int fd, const char *old)
 {
 	if (fd < 0)
 		return;
@@ -346,7 +358,8 @@ static void return_hugepages(int fd, const char *old)
 
 /* Offsets inside of a huge page, a size that is not a whole number of them, and
  * a file that shrinks. */
-static void hugetlb(int fd, uint64_t huge)
+static void
+hugetlb(int fd, uint64_t huge)
 {
 	struct guest_mem_desc d = {huge, huge, huge / 2 + 4096};
 	int own = dup(fd);
@@ -372,7 +385,8 @@ static void hugetlb(int fd, uint64_t huge)
 	close(own);
 }
 
-static void test_hugetlb(void)
+static void
+test_hugetlb(void)
 {
 	char old[32];
 	int lock = borrow_hugepages(old, sizeof(old));
