@@ -190,6 +190,7 @@ make_tree() {
 		say "$tree is there and stays as it is; remove it to start afresh"
 		return 0
 	}
+	source_id >/dev/null
 	mkdir -p "$top/build"
 	work=$(mktemp -d "$top/build/qemu-tree.XXXXXX")
 	trap 'rm -rf "$work"' EXIT
