@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -300,35 +301,59 @@ static void test_wrapping_buffer(void)
 
 #define OVERCOMMIT "/proc/sys/vm/nr_overcommit_hugepages"
 
-/* Lets the kernel make huge pages on demand, and back.  The lock keeps other
- * runs of this test from restoring what this one set. */
-static int borrow_hugepages(char *old, size_t size)
-{
-	int fd = open(OVERCOMMIT, O_RDWR | O_CLOEXEC);
-	char more[32];
-	ssize_t n;
+/* Huge pages that the kernel makes on demand, for as long as a test needs them. */
+struct loan {
+	pid_t keeper; /* puts the old value back, also when the test has crashed */
+	int end;      /* of a pipe; closing it ends the loan */
+};
 
-	if (fd < 0 || flock(fd, LOCK_EX) != 0)
-		goto none;
-	n = pread(fd, old, size - 1, 0);
-	if (n <= 0)
-		goto none;
-	old[n] = 0;
-	snprintf(more, sizeof(more), "%ld\n", strtol(old, NULL, 10) + 8);
-	if (pwrite(fd, more, strlen(more), 0) > 0)
-		return fd;
-none:
-	if (fd >= 0)
-		close(fd);
-	return -1;
+static void keep_loan(int fd, int end, const char *old)
+{
+	char c;
+
+	while (read(end, &c, 1) > 0)
+		;
+	_exit(pwrite(fd, old, strlen(old), 0) > 0 ? 0 : 1);
 }
 
-static void return_hugepages(int fd, const char *old)
+/* The lock keeps other runs of this test from putting back what this one set. */
+static struct loan borrow_hugepages(void)
 {
+	struct loan loan = {-1, -1};
+	int fd = open(OVERCOMMIT, O_RDWR | O_CLOEXEC), p[2];
+	char old[32], more[32];
+	ssize_t n;
+
 	if (fd < 0)
-		return;
-	CU_ASSERT(pwrite(fd, old, strlen(old), 0) > 0);
+		return loan;
+	if (flock(fd, LOCK_EX) == 0 && (n = pread(fd, old, sizeof(old) - 1, 0)) > 0 &&
+	    pipe2(p, O_CLOEXEC) == 0) {
+		old[n] = 0;
+		fflush(NULL);
+		loan.keeper = fork();
+		if (loan.keeper == 0) {
+			setsid(); /* an interrupt at the terminal is not for it */
+			close(p[1]);
+			keep_loan(fd, p[0], old);
+		}
+		close(p[0]);
+		loan.end = p[1];
+		snprintf(more, sizeof(more), "%ld\n", strtol(old, NULL, 10) + 8);
+		if (loan.keeper > 0)
+			(void)!pwrite(fd, more, strlen(more), 0);
+	}
 	close(fd);
+	return loan;
+}
+
+static void return_hugepages(struct loan loan)
+{
+	int status = -1;
+
+	if (loan.end >= 0)
+		close(loan.end);
+	if (loan.keeper > 0)
+		CU_ASSERT(waitpid(loan.keeper, &status, 0) == loan.keeper && status == 0);
 }
 
 /* Offsets inside of a huge page, a size that is not a whole number of them, and
@@ -340,8 +365,9 @@ static void hugetlb(int fd, uint64_t huge)
 	struct guest_mem *mem = guest_mem_new(&d, 1, &fd, err, sizeof(err));
 	uint8_t *p = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mem);
-	CU_ASSERT_FATAL(p != MAP_FAILED);
+	CU_ASSERT(mem && p != MAP_FAILED);
+	if (!mem || p == MAP_FAILED)
+		return;
 	p[d.fd_offset] = 1;
 	p[d.fd_offset + huge - 1] = 2;
 	CU_ASSERT_EQUAL(*guest_mem_host(mem, huge, 1), 1);
@@ -361,8 +387,7 @@ static void hugetlb(int fd, uint64_t huge)
 
 static void test_hugetlb(void)
 {
-	char old[32];
-	int lock = borrow_hugepages(old, sizeof(old));
+	struct loan loan = borrow_hugepages();
 	int fd = ram_memfd(4ull << 20, MFD_HUGETLB | MFD_HUGE_2MB);
 	void *p = fd < 0 ? MAP_FAILED
 			 : mmap(NULL, 4ull << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -375,7 +400,7 @@ static void test_hugetlb(void)
 		munmap(p, 4ull << 20);
 		hugetlb(fd, 2ull << 20);
 	}
-	return_hugepages(lock, old);
+	return_hugepages(loan);
 }
 
 CU_TestInfo guest_mem_tests[] = {
