@@ -17,7 +17,8 @@
 #define LOG_SHIFT 15
 
 /* NUL-terminated printable ASCII: it goes to logs and terminals. */
-static int check_name(const char *what, const char *name, struct ipc_err *err)
+static int
+check_name(const char *what, const char *name, struct ipc_err *err)
 {
 	for (size_t i = 0; i < VIRTQ_IPC_NAME_LEN; i++) {
 		if (name[i] == '\0')
@@ -31,7 +32,8 @@ static int check_name(const char *what, const char *name, struct ipc_err *err)
 			   VIRTQ_IPC_NAME_LEN);
 }
 
-static int check_reserved(const char *what, bool zero, struct ipc_err *err)
+static int
+check_reserved(const char *what, bool zero, struct ipc_err *err)
 {
 	if (zero)
 		return 0;
@@ -39,7 +41,8 @@ static int check_reserved(const char *what, bool zero, struct ipc_err *err)
 			   what);
 }
 
-static int check_text(const char *what, const char *text, struct ipc_err *err)
+static int
+check_text(const char *what, const char *text, struct ipc_err *err)
 {
 	if (memchr(text, '\0', VIRTQ_IPC_TEXT_LEN))
 		return 0;
@@ -47,8 +50,9 @@ static int check_text(const char *what, const char *text, struct ipc_err *err)
 			   what);
 }
 
-int ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err)
+int
+ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		struct ipc_err *err)
 {
 	const struct virtq_ipc_hello *h = payload;
 
@@ -74,8 +78,9 @@ int ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg
 			      !h->reserved0 && ipc_all_zero(h->reserved, sizeof(h->reserved)), err);
 }
 
-int ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		   struct ipc_err *err)
+int
+ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+	       struct ipc_err *err)
 {
 	const struct virtq_ipc_link *l = payload;
 
@@ -88,8 +93,9 @@ int ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_
 	return check_reserved("LINK", ipc_all_zero(l->reserved0, sizeof(l->reserved0)), err);
 }
 
-int ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		       struct ipc_err *err)
+int
+ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		   struct ipc_err *err)
 {
 	const struct virtq_ipc_hello_ok *h = payload;
 
@@ -113,7 +119,8 @@ int ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_
 	return ipc_check_link(&h->link, nfds, ctx, err);
 }
 
-static int check_region(uint32_t i, const struct virtq_ipc_region *r, struct ipc_err *err)
+static int
+check_region(uint32_t i, const struct virtq_ipc_region *r, struct ipc_err *err)
 {
 	if (r->size == 0)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "memory region %" PRIu32 " is empty",
@@ -139,12 +146,14 @@ static int check_region(uint32_t i, const struct virtq_ipc_region *r, struct ipc
 }
 
 /* Neither of the two wraps. */
-static bool overlap(const struct virtq_ipc_region *a, const struct virtq_ipc_region *b)
+static bool
+overlap(const struct virtq_ipc_region *a, const struct virtq_ipc_region *b)
 {
 	return a->guest_addr < b->guest_addr + b->size && b->guest_addr < a->guest_addr + a->size;
 }
 
-static int check_overlaps(const struct virtq_ipc_mem_table *t, struct ipc_err *err)
+static int
+check_overlaps(const struct virtq_ipc_mem_table *t, struct ipc_err *err)
 {
 	for (uint32_t i = 0; i < t->count; i++)
 		for (uint32_t j = 0; j < i; j++)
@@ -157,7 +166,8 @@ static int check_overlaps(const struct virtq_ipc_mem_table *t, struct ipc_err *e
 	return 0;
 }
 
-uint64_t ipc_mem_last(const struct virtq_ipc_mem_table *table)
+uint64_t
+ipc_mem_last(const struct virtq_ipc_mem_table *table)
 {
 	uint64_t last = 0;
 
@@ -171,7 +181,8 @@ uint64_t ipc_mem_last(const struct virtq_ipc_mem_table *table)
 }
 
 /* A log that does not reach to the end of memory would be written behind its end. */
-static int check_log_covers(uint64_t log_size, uint64_t mem_last, struct ipc_err *err)
+static int
+check_log_covers(uint64_t log_size, uint64_t mem_last, struct ipc_err *err)
 {
 	if ((mem_last >> LOG_SHIFT) < log_size)
 		return 0;
@@ -180,8 +191,9 @@ static int check_log_covers(uint64_t log_size, uint64_t mem_last, struct ipc_err
 			   log_size, mem_last);
 }
 
-int ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-			struct ipc_err *err)
+int
+ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_mem_table *t = payload;
 
@@ -207,8 +219,9 @@ int ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc
 	return ctx->log_size ? check_log_covers(ctx->log_size, ipc_mem_last(t), err) : 0;
 }
 
-int ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-			struct ipc_err *err)
+int
+ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		    struct ipc_err *err)
 {
 	const struct virtq_ipc_queue_fds *q = payload;
 	uint32_t queues = 2 * ctx->max_pairs;
@@ -230,8 +243,9 @@ int ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc
 	return 0;
 }
 
-int ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		  struct ipc_err *err)
+int
+ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+	      struct ipc_err *err)
 {
 	const struct virtq_ipc_log *l = payload;
 
@@ -255,8 +269,9 @@ int ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_c
 	return check_log_covers(l->size, ctx->mem_last, err);
 }
 
-int ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		       struct ipc_err *err)
+int
+ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		   struct ipc_err *err)
 {
 	const struct virtq_ipc_counters *c = payload;
 
@@ -265,8 +280,9 @@ int ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_
 	return check_reserved("COUNTERS", !c->reserved, err);
 }
 
-int ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		     struct ipc_err *err)
+int
+ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		 struct ipc_err *err)
 {
 	const struct virtq_ipc_broken *b = payload;
 
@@ -280,8 +296,9 @@ int ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_ms
 	return check_text("BROKEN", b->text, err);
 }
 
-int ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err)
+int
+ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		struct ipc_err *err)
 {
 	const struct virtq_ipc_error *e = payload;
 

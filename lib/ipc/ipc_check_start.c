@@ -21,13 +21,15 @@
 	((1ull << 1) | (1ull << 7) | (1ull << 8) | (1ull << 9) | (1ull << 10) | (1ull << 41) | \
 	 (1ull << 42) | (1ull << 54) | (1ull << 55))
 
-static int malformed(struct ipc_err *err, const char *what)
+static int
+malformed(struct ipc_err *err, const char *what)
 {
 	return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED, "%s", what);
 }
 
-int ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		      struct ipc_err *err)
+int
+ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		  struct ipc_err *err)
 {
 	const struct virtq_ipc_rxstate *rx = payload;
 	uint32_t macs = (uint32_t)rx->num_uni + rx->num_multi;
@@ -55,8 +57,9 @@ int ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_m
 }
 
 /* One of the three parts of a ring: len bytes at addr, aligned. */
-static int check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len, uint64_t align,
-		      struct ipc_err *err)
+static int
+check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len, uint64_t align,
+	   struct ipc_err *err)
 {
 	if (addr & (align - 1))
 		return ipc_err_set(err, VIRTQ_IPC_E_RING,
@@ -69,7 +72,8 @@ static int check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len,
 	return 0;
 }
 
-static int check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
+static int
+check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 {
 	uint64_t n = q->size;
 
@@ -93,7 +97,8 @@ static int check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_e
 	return 0;
 }
 
-static int check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
+static int
+check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 {
 	if (check_area(i, "descriptor ring", q->desc, 16 * (uint64_t)q->size, 16, err) ||
 	    check_area(i, "driver event area", q->driver, 4, 4, err) ||
@@ -114,13 +119,14 @@ static int check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_
 	return 0;
 }
 
-static int check_pos(const struct virtq_ipc_ring_pos *pos)
+static int
+check_pos(const struct virtq_ipc_ring_pos *pos)
 {
 	return pos->reserved || (pos->flags & ~VIRTQ_IPC_POS_VALID) ? -1 : 0;
 }
 
-static int check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed,
-		       struct ipc_err *err)
+static int
+check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed, struct ipc_err *err)
 {
 	if ((q->flags & ~VIRTQ_IPC_Q_ENABLED) || q->reserved || check_pos(&q->pos))
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
@@ -138,8 +144,9 @@ static int check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed,
 	return packed ? check_packed(i, q, err) : check_split(i, q, err);
 }
 
-int ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err)
+int
+ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		struct ipc_err *err)
 {
 	const struct virtq_ipc_start *st = payload;
 	bool packed = st->features & F_RING_PACKED;
@@ -169,8 +176,9 @@ int ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg
 	return 0;
 }
 
-int ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		      struct ipc_err *err)
+int
+ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
+		  struct ipc_err *err)
 {
 	const struct virtq_ipc_stopped *st = payload;
 

@@ -29,18 +29,21 @@ struct ipc_listener {
 	char lock_path[IPC_PATH_MAX + sizeof(LOCK_SUFFIX)];
 };
 
-static int refuse(struct ipc_err *err, const char *path, const char *why)
+static int
+refuse(struct ipc_err *err, const char *path, const char *why)
 {
 	return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "connector %s: %s", path, why);
 }
 
-static int refuse_errno(struct ipc_err *err, const char *path, const char *what)
+static int
+refuse_errno(struct ipc_err *err, const char *path, const char *what)
 {
 	return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "connector %s: %s: %s", path, what,
 			   strerror(errno));
 }
 
-static int check_path(const char *path, struct ipc_err *err)
+static int
+check_path(const char *path, struct ipc_err *err)
 {
 	size_t len = path ? strlen(path) : 0;
 
@@ -56,7 +59,8 @@ static int check_path(const char *path, struct ipc_err *err)
 	return 0;
 }
 
-static int check_dir(const char *path, struct ipc_err *err)
+static int
+check_dir(const char *path, struct ipc_err *err)
 {
 	char dir[IPC_PATH_MAX + 1];
 	char *slash;
@@ -84,7 +88,8 @@ static int check_dir(const char *path, struct ipc_err *err)
  * alone: with fs.protected_regular the kernel refuses even root an O_CREAT on a
  * file of another user in /tmp, such as the one a killed process left.
  */
-static int open_lock(const char *lock_path)
+static int
+open_lock(const char *lock_path)
 {
 	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	int fd = open(lock_path, flags);
@@ -97,7 +102,8 @@ static int open_lock(const char *lock_path)
 	return fd;
 }
 
-static int refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
+static int
+refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
 {
 	char text[16] = "";
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
@@ -112,7 +118,8 @@ static int refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
 }
 
 /* Is the file that is locked still the one with the name? */
-static bool same_file(int fd, const char *path)
+static bool
+same_file(int fd, const char *path)
 {
 	struct stat a, b;
 
@@ -121,7 +128,8 @@ static bool same_file(int fd, const char *path)
 }
 
 /* 0 locked, 1 try again, -1 refused */
-static int try_lock(struct ipc_listener *l, struct ipc_err *err)
+static int
+try_lock(struct ipc_listener *l, struct ipc_err *err)
 {
 	int fd = open_lock(l->lock_path);
 	struct stat st;
@@ -151,7 +159,8 @@ static int try_lock(struct ipc_listener *l, struct ipc_err *err)
 	return ret;
 }
 
-static int take_lock(struct ipc_listener *l, struct ipc_err *err)
+static int
+take_lock(struct ipc_listener *l, struct ipc_err *err)
 {
 	char text[16];
 	int ret = 1, len;
@@ -169,7 +178,8 @@ static int take_lock(struct ipc_listener *l, struct ipc_err *err)
 	return 0;
 }
 
-static void set_addr(struct sockaddr_un *addr, const char *path)
+static void
+set_addr(struct sockaddr_un *addr, const char *path)
 {
 	memset(addr, 0, sizeof(*addr));
 	addr->sun_family = AF_UNIX;
@@ -177,7 +187,8 @@ static void set_addr(struct sockaddr_un *addr, const char *path)
 }
 
 /* Does somebody listen?  The lock is ours, so it is no process that keeps to it. */
-static bool is_live(const char *path)
+static bool
+is_live(const char *path)
 {
 	struct sockaddr_un addr;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -192,7 +203,8 @@ static bool is_live(const char *path)
 }
 
 /* What stands at the path may be removed only if it is a socket without a process. */
-static int clear_path(struct ipc_listener *l, struct ipc_err *err)
+static int
+clear_path(struct ipc_listener *l, struct ipc_err *err)
 {
 	struct stat st;
 
@@ -214,7 +226,8 @@ static int clear_path(struct ipc_listener *l, struct ipc_err *err)
 	return 0;
 }
 
-static int bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
+static int
+bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 {
 	struct sockaddr_un addr;
 	struct stat st;
@@ -241,7 +254,8 @@ static int bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 	return 0;
 }
 
-struct ipc_listener *ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
+struct ipc_listener *
+ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
 {
 	struct ipc_listener *l;
 
@@ -263,7 +277,8 @@ struct ipc_listener *ipc_listener_open(const char *path, uid_t owner, struct ipc
 	return l;
 }
 
-void ipc_listener_close(struct ipc_listener *l)
+void
+ipc_listener_close(struct ipc_listener *l)
 {
 	struct stat st;
 
@@ -282,17 +297,20 @@ void ipc_listener_close(struct ipc_listener *l)
 	free(l);
 }
 
-int ipc_listener_fd(const struct ipc_listener *l)
+int
+ipc_listener_fd(const struct ipc_listener *l)
 {
 	return l->fd;
 }
 
-const char *ipc_listener_path(const struct ipc_listener *l)
+const char *
+ipc_listener_path(const struct ipc_listener *l)
 {
 	return l->path;
 }
 
-int ipc_listener_accept(struct ipc_listener *l)
+int
+ipc_listener_accept(struct ipc_listener *l)
 {
 	int fd;
 
@@ -304,7 +322,8 @@ int ipc_listener_accept(struct ipc_listener *l)
 	return -errno;
 }
 
-bool ipc_accept_exhausted(int ret)
+bool
+ipc_accept_exhausted(int ret)
 {
 	return ret == -EMFILE || ret == -ENFILE || ret == -ENOMEM || ret == -ENOBUFS;
 }

@@ -48,7 +48,8 @@ static const struct ipc_msg_row rows[] = {
 	 IPC_NEW | AFTER_HELLO, 0, false, ipc_check_error},
 };
 
-int ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
+int
+ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -59,13 +60,15 @@ int ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
 	return -1;
 }
 
-const struct ipc_msg_row *ipc_msg_rows(size_t *count)
+const struct ipc_msg_row *
+ipc_msg_rows(size_t *count)
 {
 	*count = sizeof(rows) / sizeof(rows[0]);
 	return rows;
 }
 
-const struct ipc_msg_row *ipc_msg_row(uint16_t type)
+const struct ipc_msg_row *
+ipc_msg_row(uint16_t type)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].type == type)
@@ -73,14 +76,16 @@ const struct ipc_msg_row *ipc_msg_row(uint16_t type)
 	return NULL;
 }
 
-const char *ipc_msg_name(uint16_t type)
+const char *
+ipc_msg_name(uint16_t type)
 {
 	const struct ipc_msg_row *row = ipc_msg_row(type);
 
 	return row ? row->name : "unknown";
 }
 
-const char *ipc_state_name(enum ipc_state state)
+const char *
+ipc_state_name(enum ipc_state state)
 {
 	switch (state) {
 	case IPC_NEW:
@@ -97,7 +102,8 @@ const char *ipc_state_name(enum ipc_state state)
 	return "unknown";
 }
 
-bool ipc_all_zero(const void *p, size_t len)
+bool
+ipc_all_zero(const void *p, size_t len)
 {
 	const unsigned char *b = p;
 
@@ -107,7 +113,8 @@ bool ipc_all_zero(const void *p, size_t len)
 	return true;
 }
 
-void ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
+void
+ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
 {
 	size_t i;
 
@@ -117,8 +124,9 @@ void ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
 }
 
 /* Header, and that the payload is all there. */
-static int check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
-			  const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+static int
+check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
+	       const struct ipc_msg_ctx *ctx, struct ipc_err *err)
 {
 	const struct ipc_msg_row *row;
 
@@ -150,8 +158,8 @@ static int check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hd
 	return 0;
 }
 
-static int check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row,
-		     struct ipc_err *err)
+static int
+check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row, struct ipc_err *err)
 {
 	/* The kernel also drops descriptors when the receiver has no free slot:
 	 * then fewer arrive than the buffer has room for. */
@@ -171,7 +179,8 @@ static int check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row,
 	return 0;
 }
 
-int ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+int
+ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
 {
 	const struct virtq_ipc_hdr *hdr = in->data;
 	const struct ipc_msg_row *row;

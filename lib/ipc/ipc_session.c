@@ -31,14 +31,16 @@ struct ipc_session {
 	} in;
 };
 
-static void drop_staged(struct ipc_session *s)
+static void
+drop_staged(struct ipc_session *s)
 {
 	ipc_fds_close(s->kick, VIRTQ_IPC_MAX_QUEUES);
 	ipc_fds_close(s->call, VIRTQ_IPC_MAX_QUEUES);
 }
 
 /* The first reason is the one that is told. */
-static int die(struct ipc_session *s, const struct ipc_err *why)
+static int
+die(struct ipc_session *s, const struct ipc_err *why)
 {
 	if (s->ctx.state == IPC_DEAD)
 		return -1;
@@ -48,7 +50,8 @@ static int die(struct ipc_session *s, const struct ipc_err *why)
 	return -1;
 }
 
-static int send_raw(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
+static int
+send_raw(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
 {
 	struct virtq_ipc_hdr hdr = {
 		.type = type,
@@ -69,7 +72,8 @@ static int send_raw(struct ipc_session *s, uint16_t type, uint32_t reply_to, con
  * here: what it sent before it left, an ERROR with its reason perhaps, is still
  * to be read, and the end of the stream comes behind it.
  */
-static int send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
+static int
+send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, const void *payload)
 {
 	struct ipc_err err;
 	int ret = send_raw(s, type, reply_to, payload);
@@ -86,7 +90,8 @@ static int send_msg(struct ipc_session *s, uint16_t type, uint32_t reply_to, con
 	return die(s, &err);
 }
 
-static void send_error(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
+static void
+send_error(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 {
 	struct virtq_ipc_error msg = {.code = err->code};
 
@@ -96,14 +101,16 @@ static void send_error(struct ipc_session *s, uint32_t reply_to, const struct ip
 }
 
 /* The peer broke a rule, or cannot be served. */
-static int fail(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
+static int
+fail(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 {
 	if (s->ctx.state != IPC_DEAD)
 		send_error(s, reply_to, err);
 	return die(s, err);
 }
 
-static bool dead(const struct ipc_session *s)
+static bool
+dead(const struct ipc_session *s)
 {
 	return s->ctx.state == IPC_DEAD;
 }
@@ -113,8 +120,8 @@ static bool dead(const struct ipc_session *s)
  * by the caller.  A callback may have failed the session, so each looks before
  * it answers or changes the state.
  */
-static int on_hello(struct ipc_session *s, const void *payload, unsigned int nfds,
-		    struct ipc_err *err)
+static int
+on_hello(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	struct virtq_ipc_hello_ok ok = {0};
 
@@ -135,8 +142,8 @@ static int on_hello(struct ipc_session *s, const void *payload, unsigned int nfd
 	return 0;
 }
 
-static int on_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds,
-			struct ipc_err *err)
+static int
+on_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_mem_table *table = payload;
 
@@ -151,15 +158,16 @@ static int on_mem_table(struct ipc_session *s, const void *payload, unsigned int
 	return 0;
 }
 
-static void stage(int *slot, int *fd)
+static void
+stage(int *slot, int *fd)
 {
 	ipc_fds_close(slot, 1);
 	*slot = *fd;
 	*fd = -1;
 }
 
-static int on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds,
-			struct ipc_err *err)
+static int
+on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_queue_fds *q = payload;
 
@@ -177,8 +185,8 @@ static int on_queue_fds(struct ipc_session *s, const void *payload, unsigned int
 	return 0;
 }
 
-static int on_start(struct ipc_session *s, const void *payload, unsigned int nfds,
-		    struct ipc_err *err)
+static int
+on_start(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_start *start = payload;
 
@@ -201,8 +209,8 @@ static int on_start(struct ipc_session *s, const void *payload, unsigned int nfd
 	return 0;
 }
 
-static int on_stop(struct ipc_session *s, const void *payload, unsigned int nfds,
-		   struct ipc_err *err)
+static int
+on_stop(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	struct virtq_ipc_stopped stopped = {.num_queues = 2 * s->ctx.max_pairs};
 
@@ -218,8 +226,8 @@ static int on_stop(struct ipc_session *s, const void *payload, unsigned int nfds
 	return 0;
 }
 
-static int on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds,
-		      struct ipc_err *err)
+static int
+on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	(void)nfds;
 	(void)err;
@@ -227,8 +235,8 @@ static int on_rxstate(struct ipc_session *s, const void *payload, unsigned int n
 	return 0;
 }
 
-static int on_log(struct ipc_session *s, const void *payload, unsigned int nfds,
-		  struct ipc_err *err)
+static int
+on_log(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_log *log = payload;
 
@@ -242,8 +250,8 @@ static int on_log(struct ipc_session *s, const void *payload, unsigned int nfds,
 	return 0;
 }
 
-static int on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds,
-			   struct ipc_err *err)
+static int
+on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	struct virtq_ipc_counters counters = {0};
 
@@ -257,8 +265,8 @@ static int on_get_counters(struct ipc_session *s, const void *payload, unsigned 
 }
 
 /* The peer gave up: its words are the reason, and it is sent none back. */
-static int on_error(struct ipc_session *s, const void *payload, unsigned int nfds,
-		    struct ipc_err *err)
+static int
+on_error(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_error *msg = payload;
 	struct ipc_err why = {.code = msg->code};
@@ -273,7 +281,8 @@ static int on_error(struct ipc_session *s, const void *payload, unsigned int nfd
 typedef int (*handler)(struct ipc_session *s, const void *payload, unsigned int nfds,
 		       struct ipc_err *err);
 
-static handler handler_of(uint16_t type)
+static handler
+handler_of(uint16_t type)
 {
 	static const handler handlers[VIRTQ_IPC_ERROR + 1] = {
 		[VIRTQ_IPC_HELLO] = on_hello,
@@ -290,7 +299,8 @@ static handler handler_of(uint16_t type)
 	return handlers[type];
 }
 
-static int handle(struct ipc_session *s, const struct ipc_msg_in *in)
+static int
+handle(struct ipc_session *s, const struct ipc_msg_in *in)
 {
 	struct ipc_err err = {.code = VIRTQ_IPC_E_RESOURCES};
 	uint32_t seq = in->len >= sizeof(s->in.hdr) ? s->in.hdr.seq : 0;
@@ -304,7 +314,8 @@ static int handle(struct ipc_session *s, const struct ipc_msg_in *in)
 	return ret ? fail(s, seq, &err) : 0;
 }
 
-int ipc_session_input(struct ipc_session *s)
+int
+ipc_session_input(struct ipc_session *s)
 {
 	struct ipc_err err = {0};
 	struct ipc_msg_in in;
@@ -328,7 +339,8 @@ int ipc_session_input(struct ipc_session *s)
 	return dead(s) ? -1 : 0;
 }
 
-struct ipc_session *ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner)
+struct ipc_session *
+ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner)
 {
 	struct ipc_session *s = calloc(1, sizeof(*s));
 
@@ -346,7 +358,8 @@ struct ipc_session *ipc_session_new(int fd, const struct ipc_session_ops *ops, v
 	return s;
 }
 
-void ipc_session_free(struct ipc_session *s)
+void
+ipc_session_free(struct ipc_session *s)
 {
 	if (!s)
 		return;
@@ -355,7 +368,8 @@ void ipc_session_free(struct ipc_session *s)
 	free(s);
 }
 
-int ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *link)
+int
+ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *link)
 {
 	if (dead(s))
 		return -1;
@@ -364,7 +378,8 @@ int ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *li
 	return send_msg(s, VIRTQ_IPC_LINK, 0, link);
 }
 
-int ipc_session_send_announce(struct ipc_session *s)
+int
+ipc_session_send_announce(struct ipc_session *s)
 {
 	if (dead(s))
 		return -1;
@@ -373,7 +388,8 @@ int ipc_session_send_announce(struct ipc_session *s)
 	return send_msg(s, VIRTQ_IPC_ANNOUNCE, 0, NULL);
 }
 
-int ipc_session_send_broken(struct ipc_session *s, uint32_t queue, const char *text)
+int
+ipc_session_send_broken(struct ipc_session *s, uint32_t queue, const char *text)
 {
 	struct virtq_ipc_broken msg = {.queue = queue};
 
@@ -385,32 +401,38 @@ int ipc_session_send_broken(struct ipc_session *s, uint32_t queue, const char *t
 	return send_msg(s, VIRTQ_IPC_BROKEN, 0, &msg);
 }
 
-void ipc_session_fail(struct ipc_session *s, const struct ipc_err *err)
+void
+ipc_session_fail(struct ipc_session *s, const struct ipc_err *err)
 {
 	fail(s, 0, err);
 }
 
-int ipc_session_fd(const struct ipc_session *s)
+int
+ipc_session_fd(const struct ipc_session *s)
 {
 	return s->fd;
 }
 
-enum ipc_state ipc_session_state(const struct ipc_session *s)
+enum ipc_state
+ipc_session_state(const struct ipc_session *s)
 {
 	return s->ctx.state;
 }
 
-void *ipc_session_owner(const struct ipc_session *s)
+void *
+ipc_session_owner(const struct ipc_session *s)
 {
 	return s->owner;
 }
 
-const struct virtq_ipc_hello *ipc_session_hello(const struct ipc_session *s)
+const struct virtq_ipc_hello *
+ipc_session_hello(const struct ipc_session *s)
 {
 	return s->have_hello ? &s->hello : NULL;
 }
 
-const struct ipc_err *ipc_session_why(const struct ipc_session *s)
+const struct ipc_err *
+ipc_session_why(const struct ipc_session *s)
 {
 	return &s->why;
 }

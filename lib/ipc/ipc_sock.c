@@ -12,7 +12,8 @@
 
 #define FDS_BYTES (VIRTQ_IPC_MAX_FDS * sizeof(int))
 
-void ipc_fds_close(int *fds, unsigned int count)
+void
+ipc_fds_close(int *fds, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
 		if (fds[i] >= 0)
@@ -21,7 +22,8 @@ void ipc_fds_close(int *fds, unsigned int count)
 	}
 }
 
-unsigned int ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bool *cut)
+unsigned int
+ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bool *cut)
 {
 	unsigned int n = 0;
 
@@ -51,7 +53,8 @@ unsigned int ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bo
  * A peer that closes without having read all leaves ECONNRESET here, once, in
  * front of what it sent: its last words (an ERROR) come with the next call.
  */
-static ssize_t receive(int sock, struct msghdr *mh)
+static ssize_t
+receive(int sock, struct msghdr *mh)
 {
 	ssize_t len;
 	int resets = 0;
@@ -62,7 +65,8 @@ static ssize_t receive(int sock, struct msghdr *mh)
 	return len;
 }
 
-enum ipc_recv ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in *in, int *fds)
+enum ipc_recv
+ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in *in, int *fds)
 {
 	union {
 		struct cmsghdr align;
@@ -94,8 +98,9 @@ enum ipc_recv ipc_sock_recv(int sock, void *buf, size_t size, struct ipc_msg_in 
 	return IPC_RECV_MSG;
 }
 
-int ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload, const int *fds,
-		  unsigned int nfds)
+int
+ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload, const int *fds,
+	      unsigned int nfds)
 {
 	union {
 		struct cmsghdr hdr;
@@ -124,7 +129,8 @@ int ipc_sock_send(int sock, const struct virtq_ipc_hdr *hdr, const void *payload
 	return len < 0 ? -errno : 0;
 }
 
-void ipc_sock_close(int sock)
+void
+ipc_sock_close(int sock)
 {
 	char byte;
 
@@ -136,7 +142,8 @@ void ipc_sock_close(int sock)
 	close(sock);
 }
 
-bool ipc_fd_is_eventfd(int fd)
+bool
+ipc_fd_is_eventfd(int fd)
 {
 	static const char want[] = "anon_inode:[eventfd]";
 	char path[32], is[sizeof(want) + 1];
@@ -149,14 +156,16 @@ bool ipc_fd_is_eventfd(int fd)
 	return len == sizeof(want) - 1 && !memcmp(is, want, sizeof(want) - 1);
 }
 
-int ipc_peer_cred(int sock, struct ucred *cred)
+int
+ipc_peer_cred(int sock, struct ucred *cred)
 {
 	socklen_t len = sizeof(*cred);
 
 	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, cred, &len);
 }
 
-int ipc_peer_allowed(int sock, uid_t extra_uid, struct ipc_err *err)
+int
+ipc_peer_allowed(int sock, uid_t extra_uid, struct ipc_err *err)
 {
 	struct ucred cred;
 	char extra[32] = "";

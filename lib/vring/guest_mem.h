@@ -25,9 +25,9 @@ struct guest_mem_desc {
 struct guest_region {
 	uint64_t guest_addr;
 	uint64_t size;
-	uint8_t *host;    /* of guest_addr */
-	int fd;           /* our own reference: hugepages stay ours while mapped */
-	void *map;        /* what was mapped: whole pages of the file */
+	uint8_t *host; /* of guest_addr */
+	int fd;        /* our own reference: hugepages stay ours while mapped */
+	void *map;     /* what was mapped: whole pages of the file */
 	size_t map_size;
 };
 

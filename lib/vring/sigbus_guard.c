@@ -64,8 +64,9 @@ on_sigbus(int sig, siginfo_t *info, void *uc)
 	/* one that somebody sent has no address, whatever it says */
 	struct guard *g = info->si_code > 0 ? guard_of(info->si_addr) : NULL;
 
-	if (!g || mmap(g->map, g->size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+	if (!g ||
+	    mmap(g->map, g->size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
 		chain_to_old(sig, info, uc);
 		return;
 	}

@@ -23,7 +23,10 @@
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)
 
-enum vring_dir { VRING_DEQ, VRING_ENQ };
+enum vring_dir {
+	VRING_DEQ,
+	VRING_ENQ
+};
 
 /* A piece of a buffer in host memory. */
 struct vring_seg {

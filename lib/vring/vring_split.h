@@ -63,8 +63,8 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uin
 
 /* One chain, from its head to its end. */
 static inline enum vring_fault
-vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir,
-		  struct vring_batch *b, struct vring_chain *c)
+vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir, struct vring_batch *b,
+		  struct vring_chain *c)
 {
 	uint16_t i = head;
 

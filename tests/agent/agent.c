@@ -39,7 +39,8 @@ static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 static struct job jobs[MAX_JOBS];
 static int tty;
 
-static void put(const char *data, size_t len)
+static void
+put(const char *data, size_t len)
 {
 	ssize_t n;
 
@@ -54,7 +55,8 @@ static void put(const char *data, size_t len)
 	}
 }
 
-static void put_base64(const unsigned char *p, size_t len)
+static void
+put_base64(const unsigned char *p, size_t len)
 {
 	char text[4096];
 	size_t n = 0;
@@ -75,7 +77,8 @@ static void put_base64(const unsigned char *p, size_t len)
 }
 
 /* Decodes in place; false if it is not base64. */
-static bool from_base64(char *text)
+static bool
+from_base64(char *text)
 {
 	unsigned int v = 0, bits = 0;
 	char *out = text, *digit;
@@ -95,7 +98,8 @@ static bool from_base64(char *text)
 	return true;
 }
 
-static void answer(const char *id, int status, int out)
+static void
+answer(const char *id, int status, int out)
 {
 	char head[64];
 	struct stat st;
@@ -113,7 +117,8 @@ static void answer(const char *id, int status, int out)
 	put("\n", 1);
 }
 
-static void run(const char *script, int out)
+static void
+run(const char *script, int out)
 {
 	int null = open("/dev/null", O_RDONLY);
 	sigset_t none;
@@ -128,7 +133,8 @@ static void run(const char *script, int out)
 	_exit(127);
 }
 
-static void request(char *line)
+static void
+request(char *line)
 {
 	char *script = strchr(line, ' ');
 	struct job *job = jobs;
@@ -154,7 +160,8 @@ static void request(char *line)
 	}
 }
 
-static void reap(void)
+static void
+reap(void)
 {
 	int status;
 	pid_t pid;
@@ -172,7 +179,8 @@ static void reap(void)
 	}
 }
 
-static void input(void)
+static void
+input(void)
 {
 	static char buf[MAX_LINE];
 	static size_t len;
@@ -191,7 +199,8 @@ static void input(void)
 		len = 0;
 }
 
-static void open_tty(const char *path)
+static void
+open_tty(const char *path)
 {
 	struct termios modes;
 
@@ -205,7 +214,8 @@ static void open_tty(const char *path)
 	tcsetattr(tty, TCSANOW, &modes);
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct pollfd pfd[2];
 	char id[40] = "";

@@ -25,7 +25,8 @@ struct pcap_packet {
 	uint32_t sec, frac, len, wire_len;
 };
 
-static FILE *pcap_open(const char *name)
+static FILE *
+pcap_open(const char *name)
 {
 	FILE *f = fopen(name, "rb");
 	struct pcap_file h;
@@ -38,7 +39,8 @@ static FILE *pcap_open(const char *name)
 	return f;
 }
 
-int pkt_replay_main(const struct pkt_options *o)
+int
+pkt_replay_main(const struct pkt_options *o)
 {
 	static uint8_t frame[PKT_MAX];
 	uint8_t *frames[1] = {frame};
@@ -65,7 +67,8 @@ int pkt_replay_main(const struct pkt_options *o)
 	return 0;
 }
 
-int pkt_digest_main(const struct pkt_options *o)
+int
+pkt_digest_main(const struct pkt_options *o)
 {
 	double end = pkt_now() + o->timeout, last = pkt_now();
 	static struct pkt_batch b;

@@ -8,7 +8,8 @@
 
 #include "pktcheck.h"
 
-static uint64_t mix(uint64_t x)
+static uint64_t
+mix(uint64_t x)
 {
 	x += 0x9e3779b97f4a7c15ull;
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -17,17 +18,20 @@ static uint64_t mix(uint64_t x)
 }
 
 /* Word i of a packet: differs from word j, and from word i of any other. */
-static uint64_t word(uint64_t base, unsigned int i)
+static uint64_t
+word(uint64_t base, unsigned int i)
 {
 	return base + (uint64_t)i * 0xd1342543de82ef95ull;
 }
 
-static uint64_t base_of(const struct pkt_hdr *hdr)
+static uint64_t
+base_of(const struct pkt_hdr *hdr)
 {
 	return mix((uint64_t)ntohl(hdr->stream) << 32 | ntohl(hdr->seq));
 }
 
-void pkt_fill(uint8_t *frame, unsigned int len, const struct pkt_hdr *hdr)
+void
+pkt_fill(uint8_t *frame, unsigned int len, const struct pkt_hdr *hdr)
 {
 	uint8_t *p = frame + sizeof(*hdr), *end = frame + len;
 	uint64_t base = base_of(hdr), w;
@@ -42,7 +46,8 @@ void pkt_fill(uint8_t *frame, unsigned int len, const struct pkt_hdr *hdr)
 	memcpy(p, &w, end - p);
 }
 
-const char *pkt_verify(const uint8_t *frame, unsigned int len)
+const char *
+pkt_verify(const uint8_t *frame, unsigned int len)
 {
 	const uint8_t *p = frame + sizeof(struct pkt_hdr), *end = frame + len;
 	uint64_t base, w, got;
@@ -63,7 +68,8 @@ const char *pkt_verify(const uint8_t *frame, unsigned int len)
 	return memcmp(p, &w, end - p) ? "pattern" : NULL;
 }
 
-unsigned int pkt_size(const struct pkt_options *o, uint32_t seq)
+unsigned int
+pkt_size(const struct pkt_options *o, uint32_t seq)
 {
 	uint64_t r;
 
@@ -78,7 +84,8 @@ unsigned int pkt_size(const struct pkt_options *o, uint32_t seq)
 }
 
 /* FNV-1a, 64 bits: to compare captures, not against anyone's ill will. */
-uint64_t pkt_hash(const uint8_t *data, unsigned int len)
+uint64_t
+pkt_hash(const uint8_t *data, unsigned int len)
 {
 	uint64_t h = 0xcbf29ce484222325ull;
 	unsigned int i;

@@ -32,7 +32,8 @@ struct receiver {
 	struct pkt_batch in;
 };
 
-static void answer(struct receiver *r, enum pkt_type type)
+static void
+answer(struct receiver *r, enum pkt_type type)
 {
 	struct pkt_hdr hdr = {
 		.ethertype = htons(PKT_ETHERTYPE),
@@ -52,7 +53,8 @@ static void answer(struct receiver *r, enum pkt_type type)
 	r->unacked = 0;
 }
 
-static void data(struct receiver *r, uint32_t seq, const uint8_t *frame, unsigned int len)
+static void
+data(struct receiver *r, uint32_t seq, const uint8_t *frame, unsigned int len)
 {
 	const char *why = pkt_verify(frame, len);
 	uint8_t bit = 1u << (seq & 7);
@@ -83,7 +85,8 @@ static void data(struct receiver *r, uint32_t seq, const uint8_t *frame, unsigne
 }
 
 /* Returns whether it was a packet of the sender. */
-static bool handle(struct receiver *r, const uint8_t *frame, unsigned int len)
+static bool
+handle(struct receiver *r, const uint8_t *frame, unsigned int len)
 {
 	struct pkt_hdr hdr;
 	uint32_t seq;
@@ -115,7 +118,8 @@ static bool handle(struct receiver *r, const uint8_t *frame, unsigned int len)
 	}
 }
 
-static void receive(struct receiver *r)
+static void
+receive(struct receiver *r)
 {
 	double end = pkt_now() + r->o->timeout, heard = pkt_now();
 	unsigned int i, n;
@@ -137,7 +141,8 @@ static void receive(struct receiver *r)
 	}
 }
 
-int pkt_recv_main(const struct pkt_options *o)
+int
+pkt_recv_main(const struct pkt_options *o)
 {
 	static struct receiver r;
 	uint32_t lost;

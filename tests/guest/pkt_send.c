@@ -27,8 +27,8 @@ struct sender {
 	uint8_t out[PKT_BATCH][PKT_MAX];
 };
 
-static struct pkt_hdr header(const struct sender *s, enum pkt_type type, uint32_t seq,
-			     unsigned int len)
+static struct pkt_hdr
+header(const struct sender *s, enum pkt_type type, uint32_t seq, unsigned int len)
 {
 	struct pkt_hdr hdr = {
 		.ethertype = htons(PKT_ETHERTYPE),
@@ -44,7 +44,8 @@ static struct pkt_hdr header(const struct sender *s, enum pkt_type type, uint32_
 	return hdr;
 }
 
-static void send_word(struct sender *s, enum pkt_type type)
+static void
+send_word(struct sender *s, enum pkt_type type)
 {
 	struct pkt_hdr hdr = header(s, type, s->next, PKT_MIN);
 	uint8_t frame[PKT_MIN], *frames[1] = {frame};
@@ -54,7 +55,8 @@ static void send_word(struct sender *s, enum pkt_type type)
 	pkt_sock_send(&s->sock, frames, &len, 1);
 }
 
-static void hear(struct sender *s, int ms)
+static void
+hear(struct sender *s, int ms)
 {
 	unsigned int i, n = pkt_sock_recv(&s->sock, &s->in, ms);
 	struct pkt_hdr hdr;
@@ -76,7 +78,8 @@ static void hear(struct sender *s, int ms)
 	}
 }
 
-static bool expired(const struct sender *s)
+static bool
+expired(const struct sender *s)
 {
 	double now = pkt_now();
 
@@ -84,7 +87,8 @@ static bool expired(const struct sender *s)
 }
 
 /* Repeats a word until the receiver has answered in the way that *done tells. */
-static bool insist(struct sender *s, enum pkt_type type, const bool *done)
+static bool
+insist(struct sender *s, enum pkt_type type, const bool *done)
 {
 	while (!*done && !expired(s)) {
 		send_word(s, type);
@@ -93,7 +97,8 @@ static bool insist(struct sender *s, enum pkt_type type, const bool *done)
 	return *done;
 }
 
-static void send_batch(struct sender *s, unsigned int num)
+static void
+send_batch(struct sender *s, unsigned int num)
 {
 	unsigned int i, lens[PKT_BATCH];
 	uint8_t *frames[PKT_BATCH];
@@ -110,7 +115,8 @@ static void send_batch(struct sender *s, unsigned int num)
 	s->next += num;
 }
 
-static void send_all(struct sender *s)
+static void
+send_all(struct sender *s)
 {
 	uint32_t room, before;
 
@@ -132,7 +138,8 @@ static void send_all(struct sender *s)
 	}
 }
 
-int pkt_send_main(const struct pkt_options *o)
+int
+pkt_send_main(const struct pkt_options *o)
 {
 	static struct sender s;
 	double begin;

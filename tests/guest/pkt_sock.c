@@ -17,7 +17,8 @@
 
 #include "pktcheck.h"
 
-void pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype)
+void
+pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype)
 {
 	struct sockaddr_ll addr = {.sll_family = AF_PACKET, .sll_protocol = htons(ethertype)};
 	int size = 64 << 20;
@@ -44,7 +45,8 @@ void pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype)
 		pkt_die("--dev %s: bind: %s", dev, strerror(errno));
 }
 
-void pkt_sock_filter(const struct pkt_sock *s, uint32_t stream)
+void
+pkt_sock_filter(const struct pkt_sock *s, uint32_t stream)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct pkt_hdr, stream)),
@@ -58,7 +60,8 @@ void pkt_sock_filter(const struct pkt_sock *s, uint32_t stream)
 		pkt_die("socket filter: %s", strerror(errno));
 }
 
-unsigned int pkt_sock_recv(const struct pkt_sock *s, struct pkt_batch *b, int ms)
+unsigned int
+pkt_sock_recv(const struct pkt_sock *s, struct pkt_batch *b, int ms)
 {
 	struct pollfd pfd = {.fd = s->fd, .events = POLLIN};
 	struct mmsghdr msgs[PKT_BATCH];
@@ -85,8 +88,9 @@ unsigned int pkt_sock_recv(const struct pkt_sock *s, struct pkt_batch *b, int ms
 	return b->num;
 }
 
-void pkt_sock_send(const struct pkt_sock *s, uint8_t *const *frames, const unsigned int *lens,
-		   unsigned int num)
+void
+pkt_sock_send(const struct pkt_sock *s, uint8_t *const *frames, const unsigned int *lens,
+	      unsigned int num)
 {
 	struct mmsghdr msgs[PKT_BATCH];
 	struct iovec iov[PKT_BATCH];

@@ -27,7 +27,8 @@ static const struct option options[] = {
 	{"from", 1, NULL, 'f'},    {"file", 1, NULL, 'F'},   {NULL, 0, NULL, 0},
 };
 
-double pkt_now(void)
+double
+pkt_now(void)
 {
 	struct timespec ts;
 
@@ -35,7 +36,8 @@ double pkt_now(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-void pkt_die(const char *fmt, ...)
+void
+pkt_die(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -48,7 +50,8 @@ void pkt_die(const char *fmt, ...)
 	exit(2);
 }
 
-static uint32_t number(const char *name, const char *text, uint32_t min, uint32_t max)
+static uint32_t
+number(const char *name, const char *text, uint32_t min, uint32_t max)
 {
 	char *end;
 	unsigned long v = strtoul(text, &end, 0);
@@ -58,7 +61,8 @@ static uint32_t number(const char *name, const char *text, uint32_t min, uint32_
 	return v;
 }
 
-static void mac(const char *name, const char *text, uint8_t *out)
+static void
+mac(const char *name, const char *text, uint8_t *out)
 {
 	unsigned int m[6];
 	char rest;
@@ -71,7 +75,8 @@ static void mac(const char *name, const char *text, uint8_t *out)
 		out[i] = m[i];
 }
 
-static void size(struct pkt_options *o, const char *text)
+static void
+size(struct pkt_options *o, const char *text)
 {
 	char *copy, *dash;
 
@@ -90,7 +95,8 @@ static void size(struct pkt_options *o, const char *text)
 	free(copy);
 }
 
-static void set(struct pkt_options *o, int opt)
+static void
+set(struct pkt_options *o, int opt)
 {
 	switch (opt) {
 	case 'd':
@@ -131,7 +137,8 @@ static void set(struct pkt_options *o, int opt)
 	}
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	struct pkt_options o = {
 		.stream = 1,

@@ -22,17 +22,17 @@ extern "C" {
 struct rte_eth_virtq_info {
 	char connector[108]; /* path of the socket */
 	uint32_t nid;
-	uint32_t max_pairs;  /* queue pairs of the port */
-	bool connected;      /* a device said HELLO; the fields below are its */
-	bool running;        /* its guest's driver is ready */
+	uint32_t max_pairs;                   /* queue pairs of the port */
+	bool connected;                       /* a device said HELLO; the fields below are its */
+	bool running;                         /* its guest's driver is ready */
 	char device[RTE_ETH_VIRTQ_NAME_LEN];  /* id= of the QEMU device */
 	char vm_name[RTE_ETH_VIRTQ_NAME_LEN]; /* -name of the VM, may be empty */
 	uint8_t vm_uuid[16];
-	uint32_t pid;        /* of QEMU, as it says */
+	uint32_t pid; /* of QEMU, as it says */
 	uint8_t guest_mac[6];
-	uint32_t pairs;      /* queue pairs in use, while running */
-	uint64_t features;   /* virtio features in force, while running */
-	uint32_t rx_mode;    /* VIRTQ_IPC_RX_* of virtq_ipc.h */
+	uint32_t pairs;    /* queue pairs in use, while running */
+	uint64_t features; /* virtio features in force, while running */
+	uint32_t rx_mode;  /* VIRTQ_IPC_RX_* of virtq_ipc.h */
 };
 
 /**

@@ -18,12 +18,11 @@
 #define BIT(n) (1ull << (n))
 
 /* Features that are the device's own business, not the rings'. */
-#define VIRTQ_NET_FEATURES                                                               \
-	(BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |      \
-	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) |                         \
-	 BIT(VIRTIO_NET_F_CTRL_VLAN) | BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) |                 \
-	 BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | BIT(VIRTIO_NET_F_MQ) |                       \
-	 BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_F_BAD_FEATURE) |                   \
+#define VIRTQ_NET_FEATURES                                                                     \
+	(BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |            \
+	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) | \
+	 BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |                  \
+	 BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_F_BAD_FEATURE) |  \
 	 BIT(VIRTIO_NET_F_SPEED_DUPLEX))
 
 static struct virtq_port *
@@ -375,8 +374,8 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 		const struct vring *vr = port->queue[i].vring;
 
 		if (vr)
-			stopped->pos[i] = (struct virtq_ipc_ring_pos){
-				vr->last_avail, vr->last_used, VIRTQ_IPC_POS_VALID, 0};
+			stopped->pos[i] = (struct virtq_ipc_ring_pos){vr->last_avail, vr->last_used,
+								      VIRTQ_IPC_POS_VALID, 0};
 	}
 	port_stop(port);
 }

@@ -106,7 +106,7 @@ virtq_ctrl_port(struct virtq_connector *c, uint32_t nid)
 {
 	struct virtq_port *port;
 
-	TAILQ_FOREACH(port, &c->ports, next)
+	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->nid == nid)
 			return port;
 	return NULL;
@@ -128,7 +128,7 @@ make_room(struct virtq_connector *c)
 	struct virtq_peer *peer, *oldest = NULL;
 	unsigned int strangers = 0;
 
-	TAILQ_FOREACH(peer, &c->peers, next) {
+	TAILQ_FOREACH (peer, &c->peers, next) {
 		if (peer->port)
 			continue;
 		if (!oldest)
@@ -225,7 +225,7 @@ keep_house(struct virtq_connector *c)
 
 	if (c->accept_paused && now >= c->accept_resume_ms)
 		listener_watch(c, true);
-	TAILQ_FOREACH(port, &c->ports, next)
+	TAILQ_FOREACH (port, &c->ports, next)
 		virtq_report_faults(port);
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
@@ -246,10 +246,10 @@ next_wait(struct virtq_connector *c)
 
 	if (c->accept_paused)
 		until = c->accept_resume_ms;
-	TAILQ_FOREACH(peer, &c->peers, next)
+	TAILQ_FOREACH (peer, &c->peers, next)
 		if (ipc_session_state(peer->session) == IPC_NEW)
 			until = RTE_MIN(until, peer->deadline_ms);
-	TAILQ_FOREACH(port, &c->ports, next)
+	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->running)
 			until = RTE_MIN(until, now + VIRTQ_WATCH_MS);
 	if (until == UINT64_MAX)
@@ -266,7 +266,7 @@ tell_links(struct virtq_connector *c)
 	for (;;) {
 		struct rte_eth_dev *dev;
 
-		TAILQ_FOREACH(port, &c->ports, next)
+		TAILQ_FOREACH (port, &c->ports, next)
 			if (port->lsc_pending)
 				break;
 		if (!port)
@@ -411,7 +411,7 @@ virtq_ctrl_add(struct virtq_port *port, const char *path)
 	int ret = 0;
 
 	pthread_mutex_lock(&connectors_lock);
-	TAILQ_FOREACH(c, &connectors, next)
+	TAILQ_FOREACH (c, &connectors, next)
 		if (strcmp(ipc_listener_path(c->listener), path) == 0)
 			break;
 	if (!c)

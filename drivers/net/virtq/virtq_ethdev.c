@@ -28,8 +28,7 @@ virtq_link_set(struct virtq_port *port)
 		.link_speed = RTE_ETH_SPEED_NUM_10G,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = port->started && port->running ? RTE_ETH_LINK_UP
-							      : RTE_ETH_LINK_DOWN,
+		.link_status = port->started && port->running ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
 	};
 
 	rte_eth_linkstatus_set(&rte_eth_devices[port->port_id], &link);
@@ -323,8 +322,7 @@ const struct eth_dev_ops virtq_secondary_ops = {
 static struct virtq_port *
 api_port(uint16_t port_id)
 {
-	if (!rte_eth_dev_is_valid_port(port_id) ||
-	    rte_eth_devices[port_id].dev_ops != &virtq_ops)
+	if (!rte_eth_dev_is_valid_port(port_id) || rte_eth_devices[port_id].dev_ops != &virtq_ops)
 		return NULL;
 	return dev_port(&rte_eth_devices[port_id]);
 }

@@ -45,25 +45,25 @@ struct virtq_queue_stats {
 
 /* One virtqueue of a port.  The first line is all that an idle poll reads. */
 struct virtq_queue {
-	uint32_t active;    /* a burst is running; see vring_order.h, D and E */
+	uint32_t active; /* a burst is running; see vring_order.h, D and E */
 	bool cheap_barrier;
 	bool filter;
 	uint16_t port_id;
-	void *view;         /* struct vring *, NULL while detached */
+	void *view; /* struct vring *, NULL while detached */
 	struct rte_mempool *pool;
 	struct virtq_port *port;
-	int wake_fd;        /* the control thread's; to report a broken ring */
+	int wake_fd; /* the control thread's; to report a broken ring */
 
 	struct virtq_queue_stats stats __rte_cache_aligned;
 
 	/* control side, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
-	uint64_t notified; /* of the rings before this one */
+	uint64_t notified;                                 /* of the rings before this one */
 	uint64_t notified_base;
 	uint64_t broken;
-	uint16_t index;    /* as in virtq_ipc_start */
-	uint16_t nb_desc;  /* as the application asked; the guest chooses */
-	bool reported;     /* the fault of the present ring was dealt with */
+	uint16_t index;   /* as in virtq_ipc_start */
+	uint16_t nb_desc; /* as the application asked; the guest chooses */
+	bool reported;    /* the fault of the present ring was dealt with */
 	struct vring *vring;
 	int kick_fd;
 	int call_fd;
@@ -89,7 +89,7 @@ struct virtq_port {
 	uint32_t pairs;
 	int lcore_id; /* -1: anywhere */
 	bool rxfilter;
-	uid_t uid;    /* also allowed to connect; (uid_t)-1: nobody else */
+	uid_t uid; /* also allowed to connect; (uid_t)-1: nobody else */
 	struct virtq_connector *connector;
 	struct virtq_peer *peer; /* NULL: no device connected */
 	bool started;            /* by the application */

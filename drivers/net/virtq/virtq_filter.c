@@ -52,6 +52,5 @@ virtq_filter_pass(const struct virtq_ipc_rxstate *rx, const struct rte_mbuf *m)
 			in_table(rx, mac, rx->num_uni, rx->num_multi));
 	return !(mode & VIRTQ_IPC_RX_NOUNI) &&
 	       ((mode & (VIRTQ_IPC_RX_ALLUNI | VIRTQ_IPC_RX_UNI_OVERFLOW)) ||
-		memcmp(mac, rx->mac, RTE_ETHER_ADDR_LEN) == 0 ||
-		in_table(rx, mac, 0, rx->num_uni));
+		memcmp(mac, rx->mac, RTE_ETHER_ADDR_LEN) == 0 || in_table(rx, mac, 0, rx->num_uni));
 }

@@ -90,8 +90,8 @@ parse_number(const char *key, const char *value, void *opaque)
 	v = strtoull(value, &end, 0);
 	if (!isdigit((unsigned char)value[0]) || *end != '\0' || errno != 0 || v < num->min ||
 	    v > num->max) {
-		VIRTQ_LOG(ERR, "%s: %s=%s: expected a number from %u to %u", args->name, key,
-			  value, num->min, num->max);
+		VIRTQ_LOG(ERR, "%s: %s=%s: expected a number from %u to %u", args->name, key, value,
+			  num->min, num->max);
 		return -EINVAL;
 	}
 	*(uint32_t *)((uint8_t *)args + num->offset) = (uint32_t)v;
@@ -146,10 +146,11 @@ parse_args(const char *name, const char *text, struct virtq_args *args)
 	if (ret == 0 && args->connector[0] == '\0' && env && env[0] != '\0')
 		ret = parse_connector(CONNECTOR_ENV, env, args);
 	if (ret == 0 && args->connector[0] == '\0') {
-		VIRTQ_LOG(ERR,
-			  "%s: no connector: add connector=PATH to its --vdev, or set " CONNECTOR_ENV
-			  " in the environment, to the socketpath of the QEMU device",
-			  name);
+		VIRTQ_LOG(
+			ERR,
+			"%s: no connector: add connector=PATH to its --vdev, or set " CONNECTOR_ENV
+			" in the environment, to the socketpath of the QEMU device",
+			name);
 		ret = -EINVAL;
 	}
 	return ret;
@@ -182,9 +183,8 @@ queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 static int
 macs_set(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 {
-	dev->data->mac_addrs =
-		rte_zmalloc_socket("virtq macs", VIRTQ_MAX_MACS * sizeof(struct rte_ether_addr), 0,
-				   socket);
+	dev->data->mac_addrs = rte_zmalloc_socket(
+		"virtq macs", VIRTQ_MAX_MACS * sizeof(struct rte_ether_addr), 0, socket);
 	if (!dev->data->mac_addrs)
 		return -ENOMEM;
 	if (args->has_mac)

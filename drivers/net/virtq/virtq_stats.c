@@ -110,7 +110,6 @@ static const struct xstat txq_xstats[] = {
 	{"filtered", offsetof(struct virtq_queue_stats, filtered)},
 };
 
-
 struct xstat_out {
 	struct rte_eth_xstat_name *names; /* or NULL */
 	struct rte_eth_xstat *values;     /* or NULL */

@@ -17,7 +17,8 @@ char conn_dir[64];
 char conn_path[80];
 char conn_lock[88];
 
-void conn_begin(void)
+void
+conn_begin(void)
 {
 	strcpy(conn_dir, "/tmp/virtq-unit-XXXXXX");
 	must(mkdtemp(conn_dir) != NULL);
@@ -27,14 +28,16 @@ void conn_begin(void)
 	snprintf(conn_lock, sizeof(conn_lock), "%s.lock", conn_path);
 }
 
-void conn_end(void)
+void
+conn_end(void)
 {
 	unlink(conn_path);
 	unlink(conn_lock);
 	CU_ASSERT_EQUAL(rmdir(conn_dir), 0);
 }
 
-struct ipc_listener *conn_open(void)
+struct ipc_listener *
+conn_open(void)
 {
 	struct ipc_err err = {0, ""};
 	struct ipc_listener *l = ipc_listener_open(conn_path, (uid_t)-1, &err);
@@ -44,7 +47,8 @@ struct ipc_listener *conn_open(void)
 	return l;
 }
 
-void conn_refused(const char *path, const char *why)
+void
+conn_refused(const char *path, const char *why)
 {
 	struct ipc_err err = {0, ""};
 	unsigned int before = fds_count();
@@ -57,7 +61,8 @@ void conn_refused(const char *path, const char *why)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-int conn_connect(void)
+int
+conn_connect(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -72,14 +77,16 @@ int conn_connect(void)
 	return ret;
 }
 
-bool conn_exists(const char *path)
+bool
+conn_exists(const char *path)
 {
 	struct stat st;
 
 	return lstat(path, &st) == 0;
 }
 
-int conn_wait(int pid)
+int
+conn_wait(int pid)
 {
 	int status;
 

@@ -11,7 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-void must_at(bool ok, const char *what, const char *file, int line)
+void
+must_at(bool ok, const char *what, const char *file, int line)
 {
 	if (ok)
 		return;
@@ -19,14 +20,16 @@ void must_at(bool ok, const char *what, const char *file, int line)
 	abort();
 }
 
-static void make_rx(struct virtq_ipc_rxstate *rx)
+static void
+make_rx(struct virtq_ipc_rxstate *rx)
 {
 	rx->pairs = 1;
 	rx->num_uni = 1;
 	memset(rx->macs[0], 2, sizeof(rx->macs[0]));
 }
 
-static void make_start(struct virtq_ipc_start *st)
+static void
+make_start(struct virtq_ipc_start *st)
 {
 	st->features = 1ull << 32;
 	st->generation = 7;
@@ -43,7 +46,8 @@ static void make_start(struct virtq_ipc_start *st)
 	}
 }
 
-static void make_hello(struct virtq_ipc_hello *h)
+static void
+make_hello(struct virtq_ipc_hello *h)
 {
 	h->version_min = VIRTQ_IPC_VERSION;
 	h->version_max = VIRTQ_IPC_VERSION;
@@ -54,7 +58,8 @@ static void make_hello(struct virtq_ipc_hello *h)
 	strcpy(h->vm_name, "a guest");
 }
 
-static void make_mem(struct virtq_ipc_mem_table *t)
+static void
+make_mem(struct virtq_ipc_mem_table *t)
 {
 	t->count = 2;
 	t->region[0].size = 0xa0000;
@@ -63,7 +68,8 @@ static void make_mem(struct virtq_ipc_mem_table *t)
 	t->region[1].fd_offset = 0x100000;
 }
 
-static void make_answer(struct msg *m, uint16_t type)
+static void
+make_answer(struct msg *m, uint16_t type)
 {
 	switch (type) {
 	case VIRTQ_IPC_HELLO_OK:
@@ -86,7 +92,8 @@ static void make_answer(struct msg *m, uint16_t type)
 	}
 }
 
-void msg_make(struct msg *m, uint16_t type)
+void
+msg_make(struct msg *m, uint16_t type)
 {
 	const struct ipc_msg_row *row = ipc_msg_row(type);
 
@@ -121,7 +128,8 @@ void msg_make(struct msg *m, uint16_t type)
 	}
 }
 
-unsigned int msg_fds(const struct msg *m)
+unsigned int
+msg_fds(const struct msg *m)
 {
 	switch (m->hdr.type) {
 	case VIRTQ_IPC_MEM_TABLE:
@@ -137,7 +145,8 @@ unsigned int msg_fds(const struct msg *m)
 	}
 }
 
-struct ipc_msg_ctx ctx_make(enum ipc_dir dir, enum ipc_state state)
+struct ipc_msg_ctx
+ctx_make(enum ipc_dir dir, enum ipc_state state)
 {
 	struct ipc_msg_ctx ctx = {
 		.dir = dir,
@@ -149,7 +158,8 @@ struct ipc_msg_ctx ctx_make(enum ipc_dir dir, enum ipc_state state)
 	return ctx;
 }
 
-uint32_t msg_code(const struct msg *m, unsigned int nfds, const struct ipc_msg_ctx *ctx)
+uint32_t
+msg_code(const struct msg *m, unsigned int nfds, const struct ipc_msg_ctx *ctx)
 {
 	struct ipc_msg_in in = {
 		.data = m,
@@ -164,7 +174,8 @@ uint32_t msg_code(const struct msg *m, unsigned int nfds, const struct ipc_msg_c
 	return err.code;
 }
 
-uint32_t msg_code_here(const struct msg *m)
+uint32_t
+msg_code_here(const struct msg *m)
 {
 	const struct ipc_msg_row *row = ipc_msg_row(m->hdr.type);
 	struct ipc_msg_ctx ctx = ctx_make(row->dirs & IPC_TO_PMD ? IPC_TO_PMD : IPC_TO_DEVICE,
@@ -173,7 +184,8 @@ uint32_t msg_code_here(const struct msg *m)
 	return msg_code(m, msg_fds(m), &ctx);
 }
 
-unsigned int fds_count(void)
+unsigned int
+fds_count(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	unsigned int n = 0;
@@ -185,7 +197,8 @@ unsigned int fds_count(void)
 	return n - 3; /* ".", ".." and the directory itself */
 }
 
-int fd_event(void)
+int
+fd_event(void)
 {
 	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
@@ -193,7 +206,8 @@ int fd_event(void)
 	return fd;
 }
 
-static void keep(struct fix *f, int *fds, unsigned int count)
+static void
+keep(struct fix *f, int *fds, unsigned int count)
 {
 	for (unsigned int i = 0; f->keep && i < count; i++) {
 		if (fds[i] < 0)
@@ -204,7 +218,8 @@ static void keep(struct fix *f, int *fds, unsigned int count)
 	}
 }
 
-static int result(struct fix *f, const struct ipc_err *want, struct ipc_err *err)
+static int
+result(struct fix *f, const struct ipc_err *want, struct ipc_err *err)
 {
 	static const struct ipc_err gone = {VIRTQ_IPC_E_GONE, "the port was closed"};
 
@@ -216,8 +231,9 @@ static int result(struct fix *f, const struct ipc_err *want, struct ipc_err *err
 	return -1;
 }
 
-static int op_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello,
-		    struct virtq_ipc_hello_ok *ok, struct ipc_err *err)
+static int
+op_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virtq_ipc_hello_ok *ok,
+	 struct ipc_err *err)
 {
 	struct fix *f = ipc_session_owner(s);
 
@@ -229,8 +245,9 @@ static int op_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello,
 	return result(f, &f->hello_err, err);
 }
 
-static int op_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int *fds,
-			struct ipc_err *err)
+static int
+op_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int *fds,
+	     struct ipc_err *err)
 {
 	struct fix *f = ipc_session_owner(s);
 
@@ -240,8 +257,9 @@ static int op_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table 
 	return result(f, &f->mem_err, err);
 }
 
-static int op_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_fd,
-		    int *kick, int *call, struct ipc_err *err)
+static int
+op_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_fd, int *kick,
+	 int *call, struct ipc_err *err)
 {
 	struct fix *f = ipc_session_owner(s);
 
@@ -257,7 +275,8 @@ static int op_start(struct ipc_session *s, const struct virtq_ipc_start *start, 
 	return result(f, &f->start_err, err);
 }
 
-static void op_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
+static void
+op_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 {
 	struct fix *f = ipc_session_owner(s);
 	struct ipc_err none = {.code = 0};
@@ -270,7 +289,8 @@ static void op_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 	result(f, &none, &none);
 }
 
-static void op_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
+static void
+op_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 {
 	struct fix *f = ipc_session_owner(s);
 
@@ -278,8 +298,8 @@ static void op_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx
 	f->rx = *rx;
 }
 
-static int op_log(struct ipc_session *s, const struct virtq_ipc_log *log, int *fd,
-		  struct ipc_err *err)
+static int
+op_log(struct ipc_session *s, const struct virtq_ipc_log *log, int *fd, struct ipc_err *err)
 {
 	struct fix *f = ipc_session_owner(s);
 
@@ -290,7 +310,8 @@ static int op_log(struct ipc_session *s, const struct virtq_ipc_log *log, int *f
 	return result(f, &f->log_err, err);
 }
 
-static void op_counters(struct ipc_session *s, struct virtq_ipc_counters *counters)
+static void
+op_counters(struct ipc_session *s, struct virtq_ipc_counters *counters)
 {
 	struct fix *f = ipc_session_owner(s);
 
@@ -308,7 +329,8 @@ static const struct ipc_session_ops ops = {
 	.counters = op_counters,
 };
 
-void fix_open(struct fix *f)
+void
+fix_open(struct fix *f)
 {
 	int sv[2];
 
@@ -320,13 +342,15 @@ void fix_open(struct fix *f)
 	must(f->s != NULL);
 }
 
-void fix_drop_kept(struct fix *f)
+void
+fix_drop_kept(struct fix *f)
 {
 	ipc_fds_close(f->kept, f->num_kept);
 	f->num_kept = 0;
 }
 
-void fix_close(struct fix *f)
+void
+fix_close(struct fix *f)
 {
 	ipc_session_free(f->s);
 	fix_drop_kept(f);
@@ -334,7 +358,8 @@ void fix_close(struct fix *f)
 		close(f->peer);
 }
 
-void fix_open_at(struct fix *f, enum ipc_state state)
+void
+fix_open_at(struct fix *f, enum ipc_state state)
 {
 	fix_open(f);
 	if (state == IPC_NEW)
@@ -349,7 +374,8 @@ void fix_open_at(struct fix *f, enum ipc_state state)
 	fix_ask_type(f, VIRTQ_IPC_START, VIRTQ_IPC_START_OK);
 }
 
-void fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned int nfds)
+void
+fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned int nfds)
 {
 	union {
 		struct cmsghdr hdr;
@@ -370,7 +396,8 @@ void fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned 
 	must(sendmsg(f->peer, &mh, MSG_NOSIGNAL) == (ssize_t)len);
 }
 
-void fix_send(struct fix *f, struct msg *m)
+void
+fix_send(struct fix *f, struct msg *m)
 {
 	int fd = fd_event();
 
@@ -379,7 +406,8 @@ void fix_send(struct fix *f, struct msg *m)
 	close(fd);
 }
 
-void fix_send_type(struct fix *f, uint16_t type)
+void
+fix_send_type(struct fix *f, uint16_t type)
 {
 	struct msg m;
 
@@ -387,7 +415,8 @@ void fix_send_type(struct fix *f, uint16_t type)
 	fix_send(f, &m);
 }
 
-bool fix_recv(struct fix *f, struct msg *m)
+bool
+fix_recv(struct fix *f, struct msg *m)
 {
 	const struct ipc_msg_row *row;
 	int fds[VIRTQ_IPC_MAX_FDS];
@@ -407,13 +436,15 @@ bool fix_recv(struct fix *f, struct msg *m)
 	return true;
 }
 
-void fix_input(struct fix *f, enum ipc_state state)
+void
+fix_input(struct fix *f, enum ipc_state state)
 {
 	CU_ASSERT_EQUAL(ipc_session_input(f->s), state == IPC_DEAD ? -1 : 0);
 	CU_ASSERT_EQUAL(ipc_session_state(f->s), state);
 }
 
-void fix_ask(struct fix *f, struct msg *m, uint16_t answer)
+void
+fix_ask(struct fix *f, struct msg *m, uint16_t answer)
 {
 	struct msg got = {0};
 
@@ -427,7 +458,8 @@ void fix_ask(struct fix *f, struct msg *m, uint16_t answer)
 	CU_ASSERT(!fix_recv(f, &got));
 }
 
-void fix_ask_type(struct fix *f, uint16_t type, uint16_t answer)
+void
+fix_ask_type(struct fix *f, uint16_t type, uint16_t answer)
 {
 	struct msg m;
 
@@ -435,7 +467,8 @@ void fix_ask_type(struct fix *f, uint16_t type, uint16_t answer)
 	fix_ask(f, &m, answer);
 }
 
-void fix_refused(struct fix *f, uint32_t code)
+void
+fix_refused(struct fix *f, uint32_t code)
 {
 	struct msg got = {0};
 

@@ -9,18 +9,21 @@
 
 static CU_pSuite current;
 
-void suite_begin(const char *name)
+void
+suite_begin(const char *name)
 {
 	current = CU_add_suite(name, NULL, NULL);
 	must(current != NULL);
 }
 
-void suite_test(const char *name, void (*test)(void))
+void
+suite_test(const char *name, void (*test)(void))
 {
 	must(CU_add_test(current, name, test) != NULL);
 }
 
-int main(void)
+int
+main(void)
 {
 	unsigned int bad;
 

@@ -5,13 +5,15 @@
 
 #include "fixture.h"
 
-static void test_fields(void)
+static void
+test_fields(void)
 {
 	SPOILED(VIRTQ_IPC_COUNTERS, m.u.counters.reserved = 1, VIRTQ_IPC_E_MALFORMED);
 	SPOILED(VIRTQ_IPC_COUNTERS, m.u.counters.enq_packets = ~0ull, 0);
 }
 
-static void test_session(void)
+static void
+test_session(void)
 {
 	static const enum ipc_state states[] = {IPC_IDLE, IPC_READY, IPC_RUNNING};
 
@@ -30,7 +32,8 @@ static void test_session(void)
 	}
 }
 
-static void test_not_agreed(void)
+static void
+test_not_agreed(void)
 {
 	struct fix f;
 
@@ -43,7 +46,8 @@ static void test_not_agreed(void)
 	fix_close(&f);
 }
 
-void suite_counters(void)
+void
+suite_counters(void)
 {
 	suite_begin("GET_COUNTERS");
 	suite_test("fields", test_fields);

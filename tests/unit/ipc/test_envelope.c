@@ -9,7 +9,8 @@
 #include "fixture.h"
 
 /* Every row of the table with a valid message of its type. */
-static void test_valid(void)
+static void
+test_valid(void)
 {
 	size_t count;
 	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
@@ -21,7 +22,8 @@ static void test_valid(void)
 	}
 }
 
-static void test_type(void)
+static void
+test_type(void)
 {
 	for (unsigned int type = 0; type <= UINT16_MAX; type++) {
 		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
@@ -36,7 +38,8 @@ static void test_type(void)
 	CU_ASSERT_STRING_EQUAL(ipc_msg_name(VIRTQ_IPC_STOP), "STOP");
 }
 
-static void test_direction(void)
+static void
+test_direction(void)
 {
 	size_t count;
 	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
@@ -52,7 +55,8 @@ static void test_direction(void)
 	}
 }
 
-static void test_version(void)
+static void
+test_version(void)
 {
 	size_t count;
 	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
@@ -64,7 +68,8 @@ static void test_version(void)
 	}
 }
 
-static void test_seq(void)
+static void
+test_seq(void)
 {
 	static const uint32_t last[] = {0, 1, 41, INT32_MAX, UINT32_MAX - 1, UINT32_MAX};
 
@@ -83,7 +88,8 @@ static void test_seq(void)
 	}
 }
 
-static void test_reply_to(void)
+static void
+test_reply_to(void)
 {
 	SPOILED(VIRTQ_IPC_STOP, m.hdr.reply_to = 1, VIRTQ_IPC_E_MALFORMED);
 	SPOILED(VIRTQ_IPC_LINK, m.hdr.reply_to = 1, VIRTQ_IPC_E_MALFORMED);
@@ -93,7 +99,8 @@ static void test_reply_to(void)
 }
 
 /* Each type with the length and the header's size off by one, alone and together. */
-static void test_size(void)
+static void
+test_size(void)
 {
 	size_t count;
 	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
@@ -106,7 +113,8 @@ static void test_size(void)
 	}
 }
 
-static void test_length(void)
+static void
+test_length(void)
 {
 	static const uint32_t sizes[] = {1, 8, INT32_MAX, UINT32_MAX - 15, UINT32_MAX};
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_RUNNING);
@@ -128,7 +136,8 @@ static void test_length(void)
 }
 
 /* Exactly so many bytes are readable: the sanitizer sees one too many. */
-static void test_short_header(void)
+static void
+test_short_header(void)
 {
 	for (size_t len = 0; len < sizeof(struct virtq_ipc_hdr); len++) {
 		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
@@ -143,7 +152,8 @@ static void test_short_header(void)
 	}
 }
 
-static void test_fd_counts(void)
+static void
+test_fd_counts(void)
 {
 	size_t count;
 	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
@@ -162,7 +172,8 @@ static void test_fd_counts(void)
 	}
 }
 
-static void test_truncated(void)
+static void
+test_truncated(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
 	struct ipc_msg_in in = {0};
@@ -188,7 +199,8 @@ static void test_truncated(void)
 }
 
 /* The message that has as many descriptors as there is room for, and one more. */
-static void test_truncated_full(void)
+static void
+test_truncated_full(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
 	struct ipc_msg_in in = {.nfds = VIRTQ_IPC_MAX_FDS};
@@ -206,7 +218,8 @@ static void test_truncated_full(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
-static void test_text_copy(void)
+static void
+test_text_copy(void)
 {
 	char dst[6];
 
@@ -226,7 +239,8 @@ static void test_text_copy(void)
 	CU_ASSERT_STRING_EQUAL(dst, "");
 }
 
-void suite_envelope(void)
+void
+suite_envelope(void)
 {
 	suite_begin("envelope");
 	suite_test("valid messages", test_valid);

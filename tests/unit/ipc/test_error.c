@@ -12,7 +12,8 @@
 #define BAD VIRTQ_IPC_E_MALFORMED
 #define ERROR(change, code) SPOILED(VIRTQ_IPC_ERROR, change, code)
 
-static void test_fields(void)
+static void
+test_fields(void)
 {
 	ERROR(m.u.error.code = 0, BAD);
 	ERROR(m.u.error.code = UINT32_MAX, 0); /* of a later version */
@@ -23,7 +24,8 @@ static void test_fields(void)
 
 /* The device gives up: its words are the reason, made printable, and nothing is
  * sent back. */
-static void test_from_device(void)
+static void
+test_from_device(void)
 {
 	static const enum ipc_state states[] = {IPC_NEW, IPC_IDLE, IPC_READY, IPC_RUNNING};
 
@@ -44,7 +46,8 @@ static void test_from_device(void)
 }
 
 /* It closes without having read what it was sent: the reason still arrives. */
-static void test_last_words(void)
+static void
+test_last_words(void)
 {
 	struct virtq_ipc_link link = {.up = 1};
 	struct fix f;
@@ -72,7 +75,8 @@ static void test_last_words(void)
 
 /* A session that is refused before its messages were read: a peer that reads
  * plainly finds the ERROR, and not a reset connection in front of it. */
-static void test_refused_unread(void)
+static void
+test_refused_unread(void)
 {
 	struct ipc_err stranger = {VIRTQ_IPC_E_PEER, "user id 5 may not connect"};
 	unsigned int before = fds_count();
@@ -93,7 +97,8 @@ static void test_refused_unread(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-static void test_fail(void)
+static void
+test_fail(void)
 {
 	struct ipc_err first = {VIRTQ_IPC_E_GONE, "the port was closed"};
 	struct ipc_err second = {VIRTQ_IPC_E_RING, "something later"};
@@ -123,7 +128,8 @@ static void test_fail(void)
 }
 
 /* The ERROR says which message it is about. */
-static void test_reply_to(void)
+static void
+test_reply_to(void)
 {
 	struct msg got;
 	struct fix f;
@@ -137,7 +143,8 @@ static void test_reply_to(void)
 }
 
 /* A callback that fails the session: one ERROR and no answer behind it. */
-static void test_fail_inside(void)
+static void
+test_fail_inside(void)
 {
 	static const struct {
 		enum ipc_state state;
@@ -163,7 +170,8 @@ static void test_fail_inside(void)
 	}
 }
 
-static void test_err_set(void)
+static void
+test_err_set(void)
 {
 	char longer[2 * VIRTQ_IPC_TEXT_LEN];
 	struct ipc_err err;
@@ -175,7 +183,8 @@ static void test_err_set(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RING);
 }
 
-void suite_error(void)
+void
+suite_error(void)
 {
 	suite_begin("ERROR");
 	suite_test("fields", test_fields);

@@ -13,7 +13,8 @@
 #define HELLO(change, code) SPOILED(VIRTQ_IPC_HELLO, change, code)
 #define OK(change, code) SPOILED(VIRTQ_IPC_HELLO_OK, change, code)
 
-static void test_versions(void)
+static void
+test_versions(void)
 {
 	HELLO(m.u.hello.version_min = 0, BAD);
 	HELLO((m.u.hello.version_min = 2, m.u.hello.version_max = 1), BAD);
@@ -23,7 +24,8 @@ static void test_versions(void)
 	HELLO(m.u.hello.version_max = UINT16_MAX, 0);
 }
 
-static void test_pairs(void)
+static void
+test_pairs(void)
 {
 	HELLO(m.u.hello.max_pairs = 0, BAD);
 	HELLO(m.u.hello.max_pairs = 1, 0);
@@ -35,7 +37,8 @@ static void test_pairs(void)
 	HELLO(m.u.hello.max_pairs = UINT32_MAX, BAD);
 }
 
-static void test_names(void)
+static void
+test_names(void)
 {
 	HELLO(memset(m.u.hello.device, 'x', VIRTQ_IPC_NAME_LEN), BAD);
 	HELLO(memset(m.u.hello.vm_name, 'x', VIRTQ_IPC_NAME_LEN), BAD);
@@ -51,7 +54,8 @@ static void test_names(void)
 	OK(memset(m.u.hello_ok.port, 'x', VIRTQ_IPC_NAME_LEN), BAD);
 }
 
-static void test_reserved(void)
+static void
+test_reserved(void)
 {
 	HELLO(m.u.hello.reserved0 = 1, BAD);
 	OK(m.u.hello_ok.reserved0 = 1, BAD);
@@ -64,7 +68,8 @@ static void test_reserved(void)
 	HELLO(m.u.hello.features = ~0ull, 0);
 }
 
-static void test_ok(void)
+static void
+test_ok(void)
 {
 	OK(m.u.hello_ok.version = 0, VIRTQ_IPC_E_VERSION);
 	OK(m.u.hello_ok.version = 2, VIRTQ_IPC_E_VERSION);
@@ -76,7 +81,8 @@ static void test_ok(void)
 	OK(m.u.hello_ok.link.up = 2, BAD);
 }
 
-static void test_session(void)
+static void
+test_session(void)
 {
 	struct msg m, got;
 	struct fix f;
@@ -105,7 +111,8 @@ static void test_session(void)
 }
 
 /* A feature that the device did not offer is not agreed, whatever the owner can do. */
-static void test_features_offered(void)
+static void
+test_features_offered(void)
 {
 	struct msg m, got;
 	struct fix f;
@@ -120,7 +127,8 @@ static void test_features_offered(void)
 	fix_close(&f);
 }
 
-static void test_refused(void)
+static void
+test_refused(void)
 {
 	static const uint32_t codes[] = {VIRTQ_IPC_E_NID, VIRTQ_IPC_E_BUSY, VIRTQ_IPC_E_QUEUES};
 
@@ -136,7 +144,8 @@ static void test_refused(void)
 	}
 }
 
-static void test_twice(void)
+static void
+test_twice(void)
 {
 	struct fix f;
 
@@ -147,7 +156,8 @@ static void test_twice(void)
 	fix_close(&f);
 }
 
-void suite_hello(void)
+void
+suite_hello(void)
 {
 	suite_begin("HELLO");
 	suite_test("versions", test_versions);

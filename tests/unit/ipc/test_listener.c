@@ -19,7 +19,8 @@
 
 #define STRANGER 4321
 
-static void test_accept(void)
+static void
+test_accept(void)
 {
 	unsigned int before = fds_count();
 	struct ipc_listener *l;
@@ -52,7 +53,8 @@ static void test_accept(void)
 }
 
 /* Whatever umask says, and without touching it. */
-static void test_umask(void)
+static void
+test_umask(void)
 {
 	mode_t old = umask(0);
 	struct ipc_listener *l;
@@ -67,7 +69,8 @@ static void test_umask(void)
 	conn_end();
 }
 
-static void test_length(void)
+static void
+test_length(void)
 {
 	char path[200], dir[120];
 	struct ipc_listener *l;
@@ -97,7 +100,8 @@ static void test_length(void)
 	conn_end();
 }
 
-static void test_missing_dir(void)
+static void
+test_missing_dir(void)
 {
 	char path[120];
 
@@ -110,7 +114,8 @@ static void test_missing_dir(void)
 	conn_end();
 }
 
-static void test_unwritable_dir(void)
+static void
+test_unwritable_dir(void)
 {
 	int pid;
 
@@ -135,7 +140,8 @@ static void test_unwritable_dir(void)
 }
 
 /* A name without a slash is in the working directory. */
-static void test_relative(void)
+static void
+test_relative(void)
 {
 	struct ipc_listener *l;
 	struct ipc_err err;
@@ -152,7 +158,8 @@ static void test_relative(void)
 	conn_end();
 }
 
-static void test_regular_file(void)
+static void
+test_regular_file(void)
 {
 	static const char text[] = "not yours";
 	char back[sizeof(text)] = "";
@@ -170,7 +177,8 @@ static void test_regular_file(void)
 	conn_end();
 }
 
-static void test_symlink(void)
+static void
+test_symlink(void)
 {
 	char other[100];
 
@@ -191,7 +199,8 @@ static void test_symlink(void)
 }
 
 /* Both in one process and from another: it is served, and by whom. */
-static void test_live(void)
+static void
+test_live(void)
 {
 	struct ipc_listener *l;
 	char pid[32];
@@ -217,7 +226,8 @@ static void test_live(void)
 	conn_end();
 }
 
-static int bind_foreign(int type)
+static int
+bind_foreign(int type)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
@@ -229,7 +239,8 @@ static int bind_foreign(int type)
 }
 
 /* A socket of another kind is no less alive. */
-static void test_live_stream(void)
+static void
+test_live_stream(void)
 {
 	int fd;
 
@@ -243,7 +254,8 @@ static void test_live_stream(void)
 }
 
 /* Left by a process that was killed: replaced, and the lock with it. */
-static void test_stale(void)
+static void
+test_stale(void)
 {
 	struct ipc_listener *l;
 	int pid, fd;
@@ -275,7 +287,8 @@ static void test_stale(void)
 }
 
 /* Close takes away what it made and nothing else. */
-static void test_close_own_only(void)
+static void
+test_close_own_only(void)
 {
 	struct ipc_listener *l;
 	int fd;
@@ -292,7 +305,8 @@ static void test_close_own_only(void)
 	conn_end();
 }
 
-static void test_exhausted(void)
+static void
+test_exhausted(void)
 {
 	struct pollfd p = {.events = POLLIN};
 	struct rlimit old, low;
@@ -330,7 +344,8 @@ static void test_exhausted(void)
 	CU_ASSERT(ipc_accept_exhausted(-ENOBUFS));
 }
 
-static void test_many_connects(void)
+static void
+test_many_connects(void)
 {
 	unsigned int before = fds_count();
 	struct ipc_listener *l;
@@ -350,7 +365,8 @@ static void test_many_connects(void)
 }
 
 /* In a process of the stranger: connects and holds until told; exit 0 if it could. */
-static int stranger(int hold)
+static int
+stranger(int hold)
 {
 	int pid, fd;
 	char c;
@@ -370,7 +386,8 @@ static int stranger(int hold)
 
 /* Root gives the socket to another user: that one connects, and is let in only
  * where it is named. */
-static void test_owner(void)
+static void
+test_owner(void)
 {
 	struct ipc_err err = {0, ""};
 	struct ipc_listener *l;
@@ -413,7 +430,8 @@ static void test_owner(void)
 	conn_end();
 }
 
-void suite_listener(void)
+void
+suite_listener(void)
 {
 	suite_begin("connector");
 	suite_test("listens, accepts, cleans up", test_accept);

@@ -23,7 +23,8 @@ struct gate {
 	int end[2];
 };
 
-static void racer(struct gate *g)
+static void
+racer(struct gate *g)
 {
 	struct ipc_listener *l;
 	struct ipc_err err;
@@ -46,7 +47,8 @@ static void racer(struct gate *g)
 	_exit(0);
 }
 
-static unsigned int race_once(void)
+static unsigned int
+race_once(void)
 {
 	unsigned int got = 0;
 	int pids[PROCESSES];
@@ -80,7 +82,8 @@ static unsigned int race_once(void)
 }
 
 /* All start at once, over nothing and over what a killed process left. */
-static void race(bool stale)
+static void
+race(bool stale)
 {
 	fflush(NULL);
 	for (int round = 0; round < ROUNDS; round++) {
@@ -100,17 +103,20 @@ static void race(bool stale)
 	}
 }
 
-static void test_start(void)
+static void
+test_start(void)
 {
 	race(false);
 }
 
-static void test_start_stale(void)
+static void
+test_start_stale(void)
 {
 	race(true);
 }
 
-static void turns(int *holders)
+static void
+turns(int *holders)
 {
 	for (int got = 0; got < TURNS;) {
 		struct ipc_listener *l;
@@ -135,7 +141,8 @@ static void turns(int *holders)
 
 /* One stops while others start, again and again: never two at a time, and the
  * one that leaves takes nothing of the next one with it. */
-static void test_turns(void)
+static void
+test_turns(void)
 {
 	int *holders = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			    -1, 0);
@@ -157,7 +164,8 @@ static void test_turns(void)
 	munmap(holders, sizeof(int));
 }
 
-void suite_listener_race(void)
+void
+suite_listener_race(void)
 {
 	suite_begin("connector, several processes");
 	suite_test("start at once", test_start);

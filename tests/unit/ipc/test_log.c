@@ -11,7 +11,8 @@
 #define LOG(change, code) SPOILED(VIRTQ_IPC_LOG, change, code)
 #define L m.u.log
 
-static void test_fields(void)
+static void
+test_fields(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
 	struct msg m;
@@ -43,7 +44,8 @@ static void test_fields(void)
 }
 
 /* One bit a page, up to the last page of memory. */
-static void test_covers(void)
+static void
+test_covers(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
 	struct msg m;
@@ -65,7 +67,8 @@ static void test_covers(void)
 }
 
 /* Memory that grows beyond the log in force is refused as well. */
-static void test_memory_grows(void)
+static void
+test_memory_grows(void)
 {
 	struct fix f;
 	struct msg m;
@@ -95,7 +98,8 @@ static void test_memory_grows(void)
 	fix_close(&f);
 }
 
-static void test_too_short(void)
+static void
+test_too_short(void)
 {
 	struct fix f;
 	struct msg m;
@@ -109,7 +113,8 @@ static void test_too_short(void)
 	fix_close(&f);
 }
 
-static void test_not_agreed(void)
+static void
+test_not_agreed(void)
 {
 	struct fix f;
 
@@ -123,7 +128,8 @@ static void test_not_agreed(void)
 }
 
 /* Switched off without ever having been on: the owner is given no descriptor. */
-static void test_off_first(void)
+static void
+test_off_first(void)
 {
 	struct fix f;
 	struct msg m;
@@ -137,7 +143,8 @@ static void test_off_first(void)
 	fix_close(&f);
 }
 
-static void test_refused(void)
+static void
+test_refused(void)
 {
 	unsigned int before = fds_count();
 	struct fix f;
@@ -150,7 +157,8 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void suite_log(void)
+void
+suite_log(void)
 {
 	suite_begin("LOG");
 	suite_test("fields", test_fields);

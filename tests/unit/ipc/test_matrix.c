@@ -33,12 +33,14 @@ static const struct {
 };
 #define ROWS (sizeof(matrix) / sizeof(matrix[0]))
 
-static unsigned int calls(const struct fix *f)
+static unsigned int
+calls(const struct fix *f)
 {
 	return f->hellos + f->mems + f->starts + f->stops + f->rxs + f->logs + f->counters;
 }
 
-static void test_states(void)
+static void
+test_states(void)
 {
 	unsigned int before = fds_count();
 
@@ -66,7 +68,8 @@ static void test_states(void)
 }
 
 /* What only a PMD sends is refused from a device, in every state. */
-static void test_wrong_way(void)
+static void
+test_wrong_way(void)
 {
 	size_t count;
 	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
@@ -84,7 +87,8 @@ static void test_wrong_way(void)
 }
 
 /* The same, asked of the pure check: the device's side of the table. */
-static void test_device_side(void)
+static void
+test_device_side(void)
 {
 	static const struct {
 		uint16_t type;
@@ -114,7 +118,8 @@ static void test_device_side(void)
 	}
 }
 
-static void test_state_names(void)
+static void
+test_state_names(void)
 {
 	CU_ASSERT_STRING_EQUAL(ipc_state_name(IPC_NEW), "new");
 	CU_ASSERT_STRING_EQUAL(ipc_state_name(IPC_IDLE), "idle");
@@ -123,7 +128,8 @@ static void test_state_names(void)
 	CU_ASSERT_STRING_EQUAL(ipc_state_name(IPC_DEAD), "dead");
 }
 
-void suite_matrix(void)
+void
+suite_matrix(void)
 {
 	suite_begin("messages in states");
 	suite_test("device to PMD", test_states);

@@ -14,7 +14,8 @@
 #define TOP (UINT64_MAX - 4095)
 
 /* count regions of one page, side by side */
-static void fill(struct virtq_ipc_mem_table *t, uint32_t count)
+static void
+fill(struct virtq_ipc_mem_table *t, uint32_t count)
 {
 	memset(t, 0, sizeof(*t));
 	t->count = count;
@@ -24,7 +25,8 @@ static void fill(struct virtq_ipc_mem_table *t, uint32_t count)
 	}
 }
 
-static void test_count(void)
+static void
+test_count(void)
 {
 	static const uint32_t bad[] = {
 		0, VIRTQ_IPC_MAX_REGIONS + 1, 0x10001, 0x101, INT32_MAX, 0x80000001, UINT32_MAX};
@@ -47,7 +49,8 @@ static void test_count(void)
 	CU_ASSERT_EQUAL(err.code, BAD);
 }
 
-static void test_region(void)
+static void
+test_region(void)
 {
 	MEM(R(0).size = 0, VIRTQ_IPC_E_MEMORY);
 	MEM(R(1).size = 0, VIRTQ_IPC_E_MEMORY);
@@ -60,7 +63,8 @@ static void test_region(void)
 	MEM(R(1).reserved = 1ull << 63, BAD);
 }
 
-static void test_wrap(void)
+static void
+test_wrap(void)
 {
 	MEM((R(1).guest_addr = TOP, R(1).size = 4096), VIRTQ_IPC_E_MEMORY);
 	MEM((R(1).guest_addr = TOP - 4096, R(1).size = 4096), 0);
@@ -75,7 +79,8 @@ static void test_wrap(void)
 	MEM((R(1).guest_addr = 0xffffffff00000000, R(1).size = 0x100200000), VIRTQ_IPC_E_MEMORY);
 }
 
-static void test_overlap(void)
+static void
+test_overlap(void)
 {
 	MEM((R(1).guest_addr = 0xa0000), 0);
 	MEM((R(1).guest_addr = 0x9f000), VIRTQ_IPC_E_MEMORY);
@@ -87,7 +92,8 @@ static void test_overlap(void)
 	MEM((m.u.mem.count = 3, R(2) = R(1)), VIRTQ_IPC_E_MEMORY);
 }
 
-static void test_reserved(void)
+static void
+test_reserved(void)
 {
 	MEM(m.u.mem.reserved = 1, BAD);
 	MEM(R(2).guest_addr = 4096, BAD);
@@ -95,7 +101,8 @@ static void test_reserved(void)
 	MEM(R(VIRTQ_IPC_MAX_REGIONS - 1).size = 4096, BAD);
 }
 
-static void test_last(void)
+static void
+test_last(void)
 {
 	struct msg m;
 
@@ -105,7 +112,8 @@ static void test_last(void)
 	CU_ASSERT_EQUAL(ipc_mem_last(&m.u.mem), 0x10009ffff);
 }
 
-static void test_session(void)
+static void
+test_session(void)
 {
 	struct fix f;
 	struct msg m;
@@ -129,7 +137,8 @@ static void test_session(void)
 	fix_close(&f);
 }
 
-static void test_refused(void)
+static void
+test_refused(void)
 {
 	unsigned int before = fds_count();
 	struct fix f;
@@ -142,7 +151,8 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void suite_mem_table(void)
+void
+suite_mem_table(void)
 {
 	suite_begin("MEM_TABLE");
 	suite_test("count", test_count);

@@ -12,7 +12,8 @@
 
 #include "fixture.h"
 
-static void test_silent(void)
+static void
+test_silent(void)
 {
 	struct ipc_err late = {VIRTQ_IPC_E_TIMEOUT, "no HELLO within 2 s"};
 	struct msg got;
@@ -28,7 +29,8 @@ static void test_silent(void)
 }
 
 /* A peer that sends more than one call handles does not keep the others waiting. */
-static void test_burst(void)
+static void
+test_burst(void)
 {
 	struct fix f;
 
@@ -43,7 +45,8 @@ static void test_burst(void)
 }
 
 /* It asks and asks and never reads: the session dies, in bounded memory and time. */
-static void test_deaf(void)
+static void
+test_deaf(void)
 {
 	struct virtq_ipc_link link = {.up = 1};
 	unsigned int i;
@@ -67,7 +70,8 @@ static void test_deaf(void)
 	fix_close(&f);
 }
 
-static void test_seq(void)
+static void
+test_seq(void)
 {
 	static const int off[] = {-1, 0, 2, 100};
 
@@ -83,7 +87,8 @@ static void test_seq(void)
 	}
 }
 
-static void test_closed(void)
+static void
+test_closed(void)
 {
 	static const enum ipc_state states[] = {IPC_NEW, IPC_IDLE, IPC_READY, IPC_RUNNING};
 	unsigned int before = fds_count();
@@ -114,7 +119,8 @@ static const uint16_t life[] = {
 
 /* The device is killed by signal behind each message of its life, with answers
  * read and unread; what it sent is handled, then its end is seen. */
-static void test_killed(void)
+static void
+test_killed(void)
 {
 	unsigned int before = fds_count();
 
@@ -149,7 +155,8 @@ static void test_killed(void)
 }
 
 /* The PMD gives each peer that breaks a rule one sentence and no callback. */
-static void test_garbage(void)
+static void
+test_garbage(void)
 {
 	unsigned char bytes[600];
 	unsigned int seed = 1;
@@ -169,7 +176,8 @@ static void test_garbage(void)
 }
 
 /* In a process of another user: is root allowed, is the process itself? */
-static int allowed_as(uid_t uid, bool self)
+static int
+allowed_as(uid_t uid, bool self)
 {
 	int sv[2], status;
 	pid_t pid;
@@ -194,7 +202,8 @@ static int allowed_as(uid_t uid, bool self)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
 }
 
-static void test_root_and_self(void)
+static void
+test_root_and_self(void)
 {
 	struct ipc_err err = {0, ""};
 	struct ucred cred;
@@ -214,7 +223,8 @@ static void test_root_and_self(void)
 	}
 }
 
-void suite_peer(void)
+void
+suite_peer(void)
 {
 	suite_begin("peers");
 	suite_test("silent", test_silent);

@@ -11,7 +11,8 @@
 
 #define BAD VIRTQ_IPC_E_MALFORMED
 
-static uint32_t range(uint32_t max_pairs, uint32_t first, uint32_t count)
+static uint32_t
+range(uint32_t max_pairs, uint32_t first, uint32_t count)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_IDLE);
 	struct virtq_ipc_queue_fds q = {.first = first, .count = count};
@@ -22,7 +23,8 @@ static uint32_t range(uint32_t max_pairs, uint32_t first, uint32_t count)
 	return err.code;
 }
 
-static void test_range(void)
+static void
+test_range(void)
 {
 	CU_ASSERT_EQUAL(range(PAIRS, 0, QUEUES), 0);
 	CU_ASSERT_EQUAL(range(PAIRS, QUEUES - 1, 1), 0);
@@ -44,7 +46,8 @@ static void test_range(void)
 	CU_ASSERT_EQUAL(range(128, 256, 1), BAD);
 }
 
-static void test_fds(void)
+static void
+test_fds(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
 	struct msg m;
@@ -58,7 +61,8 @@ static void test_fds(void)
 }
 
 /* What is staged belongs to the session, what it replaces is closed. */
-static void test_staged(void)
+static void
+test_staged(void)
 {
 	unsigned int before = fds_count(), with;
 	struct fix f;
@@ -79,7 +83,8 @@ static void test_staged(void)
 }
 
 /* START hands them over; those that the owner leaves are closed. */
-static void test_taken(void)
+static void
+test_taken(void)
 {
 	unsigned int before = fds_count(), with;
 	struct fix f;
@@ -100,7 +105,8 @@ static void test_taken(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-static void test_dropped_on_death(void)
+static void
+test_dropped_on_death(void)
 {
 	struct ipc_err gone = {VIRTQ_IPC_E_GONE, "the port was closed"};
 	unsigned int with;
@@ -115,7 +121,8 @@ static void test_dropped_on_death(void)
 }
 
 /* A pipe in place of an eventfd could stop whoever signals it. */
-static void test_not_eventfd(void)
+static void
+test_not_eventfd(void)
 {
 	int pipes[2];
 	unsigned int before = fds_count();
@@ -137,7 +144,8 @@ static void test_not_eventfd(void)
 }
 
 /* A blocking eventfd is made non-blocking before anybody can write to it. */
-static void test_nonblocking(void)
+static void
+test_nonblocking(void)
 {
 	struct fix f;
 	struct msg m;
@@ -155,7 +163,8 @@ static void test_nonblocking(void)
 	fix_close(&f);
 }
 
-void suite_queue_fds(void)
+void
+suite_queue_fds(void)
 {
 	suite_begin("QUEUE_FDS");
 	suite_test("range of queues", test_range);

@@ -12,7 +12,8 @@
 #define CONNECTS 10000
 
 /* Sends m with copies of fd and lets the session answer. */
-static void ask(struct fix *f, struct msg *m, int fd)
+static void
+ask(struct fix *f, struct msg *m, int fd)
 {
 	struct msg got;
 	struct ipc_msg_in in;
@@ -25,7 +26,8 @@ static void ask(struct fix *f, struct msg *m, int fd)
 		;
 }
 
-static void repeat(uint16_t type, enum ipc_state state)
+static void
+repeat(uint16_t type, enum ipc_state state)
 {
 	int fd = fd_event();
 	unsigned int with;
@@ -44,23 +46,27 @@ static void repeat(uint16_t type, enum ipc_state state)
 	close(fd);
 }
 
-static void test_mem_table(void)
+static void
+test_mem_table(void)
 {
 	repeat(VIRTQ_IPC_MEM_TABLE, IPC_READY);
 	repeat(VIRTQ_IPC_MEM_TABLE, IPC_RUNNING);
 }
 
-static void test_queue_fds(void)
+static void
+test_queue_fds(void)
 {
 	repeat(VIRTQ_IPC_QUEUE_FDS, IPC_READY);
 }
 
-static void test_log(void)
+static void
+test_log(void)
 {
 	repeat(VIRTQ_IPC_LOG, IPC_RUNNING);
 }
 
-static void test_start_stop(void)
+static void
+test_start_stop(void)
 {
 	struct msg fds, start, stop;
 	int fd = fd_event();
@@ -86,7 +92,8 @@ static void test_start_stop(void)
 }
 
 /* Peers that bring descriptors with what is refused. */
-static void test_refused(void)
+static void
+test_refused(void)
 {
 	unsigned int before = fds_count();
 	int fd = fd_event();
@@ -105,7 +112,8 @@ static void test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void suite_repeat(void)
+void
+suite_repeat(void)
 {
 	suite_begin("repeats");
 	suite_test("MEM_TABLE", test_mem_table);

@@ -12,7 +12,8 @@
 #define RX(change, code) SPOILED(VIRTQ_IPC_RXSTATE, change, code)
 #define R m.u.rx
 
-static void test_fields(void)
+static void
+test_fields(void)
 {
 	RX(R.mode = VIRTQ_IPC_RX_ALL, 0);
 	RX(R.mode = VIRTQ_IPC_RX_ALL + 1, BAD);
@@ -27,7 +28,8 @@ static void test_fields(void)
 	RX(memset(R.vlans, 0xff, sizeof(R.vlans)), 0);
 }
 
-static void test_offloads(void)
+static void
+test_offloads(void)
 {
 	static const unsigned int known[] = {1, 7, 8, 9, 10, 41, 42, 54, 55};
 
@@ -41,7 +43,8 @@ static void test_offloads(void)
 	}
 }
 
-static void test_macs(void)
+static void
+test_macs(void)
 {
 	RX((R.num_uni = 64, R.num_multi = 0, memset(R.macs, 2, sizeof(R.macs))), 0);
 	RX((R.num_uni = 0, R.num_multi = 64, memset(R.macs, 2, sizeof(R.macs))), 0);
@@ -55,7 +58,8 @@ static void test_macs(void)
 	RX(R.macs[63][5] = 1, BAD);
 }
 
-static void test_session(void)
+static void
+test_session(void)
 {
 	static const enum ipc_state states[] = {IPC_IDLE, IPC_READY, IPC_RUNNING};
 
@@ -74,7 +78,8 @@ static void test_session(void)
 	}
 }
 
-void suite_rxstate(void)
+void
+suite_rxstate(void)
 {
 	suite_begin("RXSTATE");
 	suite_test("fields", test_fields);

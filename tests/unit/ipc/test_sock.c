@@ -18,13 +18,15 @@ static struct msg buf;
 static int fds[VIRTQ_IPC_MAX_FDS];
 static struct ipc_msg_in in;
 
-static enum ipc_recv receive(struct fix *f)
+static enum ipc_recv
+receive(struct fix *f)
 {
 	memset(&in, 0xff, sizeof(in));
 	return ipc_sock_recv(ipc_session_fd(f->s), &buf, VIRTQ_IPC_MAX_MSG, &in, fds);
 }
 
-static void test_message(void)
+static void
+test_message(void)
 {
 	unsigned int before = fds_count();
 	int fd = fd_event();
@@ -49,7 +51,8 @@ static void test_message(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-static void test_longest(void)
+static void
+test_longest(void)
 {
 	unsigned char bytes[VIRTQ_IPC_MAX_MSG + 1] = {0};
 	int fd = fd_event();
@@ -71,7 +74,8 @@ static void test_longest(void)
 }
 
 /* More descriptors than a message has: none stays open, and it is known. */
-static void test_too_many(void)
+static void
+test_too_many(void)
 {
 	static const unsigned int counts[] = {VIRTQ_IPC_MAX_FDS + 1, VIRTQ_IPC_MAX_FDS + 2, 253};
 	unsigned int before = fds_count();
@@ -97,7 +101,8 @@ static void test_too_many(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-static void add_rights(struct msghdr *mh, struct cmsghdr **c, unsigned int count)
+static void
+add_rights(struct msghdr *mh, struct cmsghdr **c, unsigned int count)
 {
 	*c = *c ? CMSG_NXTHDR(mh, *c) : CMSG_FIRSTHDR(mh);
 	(*c)->cmsg_level = SOL_SOCKET;
@@ -111,7 +116,8 @@ static void add_rights(struct msghdr *mh, struct cmsghdr **c, unsigned int count
 }
 
 /* Several control messages, another kind between them, more than there is room for. */
-static void test_several(void)
+static void
+test_several(void)
 {
 	union {
 		struct cmsghdr align;
@@ -144,7 +150,8 @@ static void test_several(void)
 }
 
 /* An empty packet looks like the end of the stream, and can carry descriptors. */
-static void test_empty_packet(void)
+static void
+test_empty_packet(void)
 {
 	unsigned int before = fds_count();
 	int fd = fd_event();
@@ -160,7 +167,8 @@ static void test_empty_packet(void)
 
 /* Without a free slot the kernel drops descriptors: the session says so and dies,
  * the process loses nothing. */
-static void test_no_slots(void)
+static void
+test_no_slots(void)
 {
 	unsigned int before = fds_count();
 	struct rlimit old, low;
@@ -189,7 +197,8 @@ static void test_no_slots(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-static void test_send(void)
+static void
+test_send(void)
 {
 	unsigned int before = fds_count();
 	int some[VIRTQ_IPC_MAX_FDS];
@@ -215,7 +224,8 @@ static void test_send(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void suite_sock(void)
+void
+suite_sock(void)
 {
 	suite_begin("socket");
 	suite_test("a message and its descriptors", test_message);

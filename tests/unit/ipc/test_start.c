@@ -15,7 +15,8 @@
 #define S m.u.start
 #define Q(i) m.u.start.queue[i]
 
-static void make_packed(struct msg *m)
+static void
+make_packed(struct msg *m)
 {
 	m->u.start.features |= 1ull << 34;
 	for (uint32_t i = 0; i < QUEUES; i++) {
@@ -25,7 +26,8 @@ static void make_packed(struct msg *m)
 	}
 }
 
-static void test_head(void)
+static void
+test_head(void)
 {
 	START(S.generation = 0, BAD);
 	START(S.generation = UINT32_MAX, 0);
@@ -48,7 +50,8 @@ static void test_head(void)
 }
 
 /* As many queues as the wire has, and a count that ctx could not hold. */
-static void test_all_queues(void)
+static void
+test_all_queues(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
 	struct msg m;
@@ -66,7 +69,8 @@ static void test_all_queues(void)
 	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
 }
 
-static void test_generation(void)
+static void
+test_generation(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
 	struct msg m;
@@ -80,7 +84,8 @@ static void test_generation(void)
 	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
 }
 
-static void test_flags(void)
+static void
+test_flags(void)
 {
 	for (uint32_t i = 0; i < QUEUES; i++) {
 		START(Q(i).flags |= 2, BAD);
@@ -92,7 +97,8 @@ static void test_flags(void)
 	}
 }
 
-static void test_size(void)
+static void
+test_size(void)
 {
 	static const uint32_t bad[] = {3,     255,     257,     0xffff,     32767,
 				       32769, 0x10000, 0x10100, 0x80000000, UINT32_MAX};
@@ -108,7 +114,8 @@ static void test_size(void)
 	START((memset(&Q(3), 0, sizeof(Q(3)))), 0);
 }
 
-static void test_align(void)
+static void
+test_align(void)
 {
 	for (uint64_t bit = 1; bit < 16; bit *= 2) {
 		START(Q(0).desc += bit, RING);
@@ -121,7 +128,8 @@ static void test_align(void)
 }
 
 /* The last place where each area fits, and the next one that is aligned. */
-static void test_wrap(void)
+static void
+test_wrap(void)
 {
 	START(Q(1).desc = 0 - 16ull * 256 - 16, 0);
 	START(Q(1).desc = 0 - 16ull * 256, RING);
@@ -140,7 +148,8 @@ static void test_wrap(void)
 	PACKED(Q(1).device = 0 - 4ull, RING);
 }
 
-static void test_split_position(void)
+static void
+test_split_position(void)
 {
 	START((Q(0).pos.avail = 256, Q(0).pos.used = 0), 0);
 	START((Q(0).pos.avail = 257, Q(0).pos.used = 0), RING);
@@ -150,7 +159,8 @@ static void test_split_position(void)
 	START((Q(0).pos.avail = 0, Q(0).pos.used = 1, Q(0).pos.flags = 0), 0);
 }
 
-static void test_packed(void)
+static void
+test_packed(void)
 {
 	PACKED((void)0, 0);
 	PACKED(Q(0).size = 0, RING);
@@ -167,7 +177,8 @@ static void test_packed(void)
 	PACKED(Q(3).pos.flags = 0, 0); /* not enabled */
 }
 
-static void test_session(void)
+static void
+test_session(void)
 {
 	struct fix f;
 
@@ -181,7 +192,8 @@ static void test_session(void)
 }
 
 /* An enabled queue without eventfds, whichever of them it is. */
-static void test_no_eventfds(void)
+static void
+test_no_eventfds(void)
 {
 	for (uint32_t first = 0; first < 3; first++) {
 		struct fix f;
@@ -200,7 +212,8 @@ static void test_no_eventfds(void)
 }
 
 /* The staged ones serve one START: the next needs new ones, and another number. */
-static void test_again(void)
+static void
+test_again(void)
 {
 	struct fix f;
 	struct msg m;
@@ -227,7 +240,8 @@ static void test_again(void)
 	fix_close(&f);
 }
 
-static void test_refused(void)
+static void
+test_refused(void)
 {
 	unsigned int before = fds_count();
 
@@ -245,7 +259,8 @@ static void test_refused(void)
 	}
 }
 
-void suite_start(void)
+void
+suite_start(void)
 {
 	suite_begin("START");
 	suite_test("fields before the queues", test_head);

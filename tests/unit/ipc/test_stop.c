@@ -10,7 +10,8 @@
 #define BAD VIRTQ_IPC_E_MALFORMED
 #define STOPPED(change, code) SPOILED(VIRTQ_IPC_STOPPED, change, code)
 
-static void test_fields(void)
+static void
+test_fields(void)
 {
 	STOPPED(m.u.stopped.num_queues = 0, BAD);
 	STOPPED(m.u.stopped.num_queues = QUEUES - 1, BAD);
@@ -24,7 +25,8 @@ static void test_fields(void)
 	STOPPED(m.u.stopped.pos[QUEUES - 1].flags = 1, 0);
 }
 
-static void test_all_queues(void)
+static void
+test_all_queues(void)
 {
 	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_DEVICE, IPC_RUNNING);
 	struct msg m;
@@ -41,7 +43,8 @@ static void test_all_queues(void)
 	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
 }
 
-static void test_session(void)
+static void
+test_session(void)
 {
 	struct msg got;
 	struct fix f;
@@ -59,7 +62,8 @@ static void test_session(void)
 	fix_close(&f);
 }
 
-static void test_twice(void)
+static void
+test_twice(void)
 {
 	struct fix f;
 
@@ -71,7 +75,8 @@ static void test_twice(void)
 	fix_close(&f);
 }
 
-void suite_stop(void)
+void
+suite_stop(void)
 {
 	suite_begin("STOP");
 	suite_test("fields of STOPPED", test_fields);

@@ -12,7 +12,8 @@
 #define LINK(change, code) SPOILED(VIRTQ_IPC_LINK, change, code)
 #define BROKEN(change, code) SPOILED(VIRTQ_IPC_BROKEN, change, code)
 
-static void test_link_fields(void)
+static void
+test_link_fields(void)
 {
 	LINK(m.u.link.up = 1, 0);
 	LINK(m.u.link.up = 2, BAD);
@@ -23,7 +24,8 @@ static void test_link_fields(void)
 		LINK(m.u.link.reserved0[i] = 1, BAD);
 }
 
-static void test_broken_fields(void)
+static void
+test_broken_fields(void)
 {
 	BROKEN(m.u.broken.queue = QUEUES - 1, 0);
 	BROKEN(m.u.broken.queue = QUEUES, BAD);
@@ -32,7 +34,8 @@ static void test_broken_fields(void)
 	BROKEN(memset(m.u.broken.text, 'x', VIRTQ_IPC_TEXT_LEN), BAD);
 }
 
-static void test_link(void)
+static void
+test_link(void)
 {
 	struct virtq_ipc_link link = {.up = 1, .speed_mbps = 10000, .duplex = 1, .mtu = 9000};
 	struct msg got;
@@ -50,7 +53,8 @@ static void test_link(void)
 	fix_close(&f);
 }
 
-static void test_announce(void)
+static void
+test_announce(void)
 {
 	struct msg got;
 	struct fix f;
@@ -73,7 +77,8 @@ static void test_announce(void)
 	fix_close(&f);
 }
 
-static void test_broken(void)
+static void
+test_broken(void)
 {
 	char longer[2 * VIRTQ_IPC_TEXT_LEN];
 	struct msg got;
@@ -98,7 +103,8 @@ static void test_broken(void)
 	fix_close(&f);
 }
 
-void suite_unsolicited(void)
+void
+suite_unsolicited(void)
 {
 	suite_begin("unsolicited messages");
 	suite_test("fields of LINK", test_link_fields);

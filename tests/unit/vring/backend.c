@@ -8,8 +8,8 @@
 /* Place of num_buffers in the network header (virtio 1.1, 5.1.6). */
 #define NUM_BUFFERS_AT 10u
 
-static uint32_t chain_read(const struct vring_batch *b, const struct vring_chain *c, uint8_t *to,
-			   uint32_t room)
+static uint32_t
+chain_read(const struct vring_batch *b, const struct vring_chain *c, uint8_t *to, uint32_t room)
 {
 	uint32_t done = 0;
 
@@ -23,8 +23,9 @@ static uint32_t chain_read(const struct vring_batch *b, const struct vring_chain
 	return done;
 }
 
-static uint32_t chain_write(const struct vring_batch *b, const struct vring_chain *c,
-			    const uint8_t *from, uint32_t len)
+static uint32_t
+chain_write(const struct vring_batch *b, const struct vring_chain *c, const uint8_t *from,
+	    uint32_t len)
 {
 	uint32_t done = 0;
 
@@ -38,7 +39,8 @@ static uint32_t chain_write(const struct vring_batch *b, const struct vring_chai
 	return done;
 }
 
-unsigned int be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
+unsigned int
+be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
 {
 	struct vring_batch b;
 	uint16_t n = vring_split_available(vr);
@@ -58,8 +60,8 @@ unsigned int be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
 }
 
 /* Chains from `first` on that one packet takes; 0: the batch ends before. */
-static uint16_t chains_for(const struct vring *vr, const struct vring_batch *b, uint16_t first,
-			   uint32_t len)
+static uint16_t
+chains_for(const struct vring *vr, const struct vring_batch *b, uint16_t first, uint32_t len)
 {
 	uint32_t room = 0;
 	uint16_t i = first;
@@ -72,8 +74,9 @@ static uint16_t chains_for(const struct vring *vr, const struct vring_batch *b, 
 	return room >= len ? (uint16_t)(i - first) : 0;
 }
 
-static void put_packet(struct vring *vr, const struct vring_batch *b, uint16_t first,
-		       uint16_t count, struct be_packet *p)
+static void
+put_packet(struct vring *vr, const struct vring_batch *b, uint16_t first, uint16_t count,
+	   struct be_packet *p)
 {
 	uint32_t done = 0;
 
@@ -87,7 +90,8 @@ static void put_packet(struct vring *vr, const struct vring_batch *b, uint16_t f
 	}
 }
 
-unsigned int be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
+unsigned int
+be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 {
 	struct vring_batch b;
 	uint16_t avail = vring_split_available(vr);

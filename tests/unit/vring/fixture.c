@@ -10,7 +10,8 @@
 
 struct guest_ram fix_ram;
 
-struct vring_config fix_config(struct fix *f, uint64_t features)
+struct vring_config
+fix_config(struct fix *f, uint64_t features)
 {
 	return (struct vring_config){
 		.addr = {f->gr.desc_addr, f->gr.avail_addr, f->gr.used_addr},
@@ -26,7 +27,8 @@ struct vring_config fix_config(struct fix *f, uint64_t features)
 	};
 }
 
-void fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
+void
+fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
 {
 	struct vring_config cfg;
 	struct gr_layout l = *layout;
@@ -41,27 +43,31 @@ void fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
 	CU_ASSERT_EQUAL(vring_init(&f->vr, &cfg, f->err, sizeof(f->err)), 0);
 }
 
-void fix_up_size(struct fix *f, uint32_t size, uint64_t features)
+void
+fix_up_size(struct fix *f, uint32_t size, uint64_t features)
 {
 	struct gr_layout l = {.size = size};
 
 	fix_up(f, &l, features);
 }
 
-void fix_down(struct fix *f)
+void
+fix_down(struct fix *f)
 {
 	CU_ASSERT_EQUAL(f->gr.errors, 0);
 	gr_free(&f->gr);
 	close(f->call);
 }
 
-struct gr_buf fix_buf(struct fix *f, enum vring_dir dir)
+struct gr_buf
+fix_buf(struct fix *f, enum vring_dir dir)
 {
 	(void)f;
 	return (struct gr_buf){ram_alloc(&fix_ram, RAM_C, 64, 64), 64, dir == VRING_ENQ};
 }
 
-void fix_good(struct fix *f, enum vring_dir dir)
+void
+fix_good(struct fix *f, enum vring_dir dir)
 {
 	struct gr_buf b = fix_buf(f, dir);
 
@@ -70,14 +76,16 @@ void fix_good(struct fix *f, enum vring_dir dir)
 	gr_publish(&f->gr);
 }
 
-uint16_t fix_snapshot(struct fix *f, enum vring_dir dir)
+uint16_t
+fix_snapshot(struct fix *f, enum vring_dir dir)
 {
 	f->b.nchain = 0;
 	f->b.nseg = 0;
 	return vring_split_snapshot(&f->vr, dir, &f->b, 0, vring_split_available(&f->vr));
 }
 
-void fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
+void
+fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
 {
 	CU_ASSERT_EQUAL(fix_snapshot(f, dir), 1);
 	CU_ASSERT_EQUAL(f->vr.fault, fault);
@@ -87,14 +95,16 @@ void fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
 	CU_ASSERT_EQUAL(gr_used_idx(&f->gr), f->gr.layout.start);
 }
 
-void fix_expect_ok(struct fix *f, enum vring_dir dir, uint16_t n)
+void
+fix_expect_ok(struct fix *f, enum vring_dir dir, uint16_t n)
 {
 	CU_ASSERT_EQUAL(fix_snapshot(f, dir), n);
 	CU_ASSERT_EQUAL(f->vr.fault, VRING_OK);
 	CU_ASSERT_EQUAL(f->b.nchain, n);
 }
 
-void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len)
+void
+fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len)
 {
 	uint64_t at = 0;
 
@@ -104,14 +114,16 @@ void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len)
 	CU_ASSERT_EQUAL(f->b.seg[i].len, len);
 }
 
-uint64_t fix_calls(struct fix *f)
+uint64_t
+fix_calls(struct fix *f)
 {
 	eventfd_t n = 0;
 
 	return eventfd_read(f->call, &n) == 0 ? n : 0;
 }
 
-unsigned int fix_count_maps(void)
+unsigned int
+fix_count_maps(void)
 {
 	FILE *f = fopen("/proc/self/maps", "r");
 	char line[512];
@@ -125,7 +137,8 @@ unsigned int fix_count_maps(void)
 	return n;
 }
 
-uint32_t rnd(struct rnd *r)
+uint32_t
+rnd(struct rnd *r)
 {
 	r->s ^= r->s << 13;
 	r->s ^= r->s >> 7;
@@ -133,7 +146,8 @@ uint32_t rnd(struct rnd *r)
 	return (uint32_t)(r->s >> 32);
 }
 
-uint32_t rnd_below(struct rnd *r, uint32_t n)
+uint32_t
+rnd_below(struct rnd *r, uint32_t n)
 {
 	return rnd(r) % n;
 }

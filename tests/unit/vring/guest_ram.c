@@ -16,7 +16,8 @@ static const uint64_t ram_base[RAM_REGIONS] = {RAM_A_ADDR, RAM_B_ADDR, RAM_C_ADD
 /* Not in the order of their addresses: nothing may rely on that. */
 static const unsigned int ram_order[RAM_REGIONS] = {RAM_D, RAM_B, RAM_C, RAM_A};
 
-static void must(bool ok, const char *what)
+static void
+must(bool ok, const char *what)
 {
 	if (ok)
 		return;
@@ -24,7 +25,8 @@ static void must(bool ok, const char *what)
 	exit(2);
 }
 
-int ram_memfd(uint64_t size, unsigned int flags)
+int
+ram_memfd(uint64_t size, unsigned int flags)
 {
 	int fd = memfd_create("guest-ram", MFD_CLOEXEC | flags);
 
@@ -35,7 +37,8 @@ int ram_memfd(uint64_t size, unsigned int flags)
 	return fd;
 }
 
-void ram_init(struct guest_ram *ram)
+void
+ram_init(struct guest_ram *ram)
 {
 	struct guest_mem_desc desc[RAM_REGIONS];
 	int fds[RAM_REGIONS];
@@ -59,7 +62,8 @@ void ram_init(struct guest_ram *ram)
 	ram_reset(ram);
 }
 
-void ram_free(struct guest_ram *ram)
+void
+ram_free(struct guest_ram *ram)
 {
 	guest_mem_free(ram->mem);
 	for (unsigned int i = 0; i < RAM_REGIONS; i++)
@@ -67,13 +71,15 @@ void ram_free(struct guest_ram *ram)
 	memset(ram, 0, sizeof(*ram));
 }
 
-void ram_reset(struct guest_ram *ram)
+void
+ram_reset(struct guest_ram *ram)
 {
 	for (unsigned int i = 0; i < RAM_REGIONS; i++)
 		ram->used[i] = RAM_HEAP;
 }
 
-uint64_t ram_alloc(struct guest_ram *ram, unsigned int region, uint64_t size, uint64_t align)
+uint64_t
+ram_alloc(struct guest_ram *ram, unsigned int region, uint64_t size, uint64_t align)
 {
 	uint64_t off = (ram->used[region] + align - 1) / align * align;
 
@@ -83,7 +89,8 @@ uint64_t ram_alloc(struct guest_ram *ram, unsigned int region, uint64_t size, ui
 	return ram->base[region] + off;
 }
 
-void *ram_ptr(const struct guest_ram *ram, uint64_t addr)
+void *
+ram_ptr(const struct guest_ram *ram, uint64_t addr)
 {
 	for (unsigned int i = 0; i < RAM_REGIONS; i++)
 		if (addr >= ram->base[i] && addr < ram->base[i] + RAM_SIZE)
@@ -93,7 +100,8 @@ void *ram_ptr(const struct guest_ram *ram, uint64_t addr)
 }
 
 /* Bytes from addr to the end of its region, at most len. */
-static uint64_t part_of(const struct guest_ram *ram, uint64_t addr, uint64_t len)
+static uint64_t
+part_of(const struct guest_ram *ram, uint64_t addr, uint64_t len)
 {
 	for (unsigned int i = 0; i < RAM_REGIONS; i++) {
 		uint64_t end = ram->base[i] + RAM_SIZE;
@@ -104,7 +112,8 @@ static uint64_t part_of(const struct guest_ram *ram, uint64_t addr, uint64_t len
 	return len;
 }
 
-void ram_write(struct guest_ram *ram, uint64_t addr, const void *from, uint64_t len)
+void
+ram_write(struct guest_ram *ram, uint64_t addr, const void *from, uint64_t len)
 {
 	const uint8_t *p = from;
 
@@ -118,7 +127,8 @@ void ram_write(struct guest_ram *ram, uint64_t addr, const void *from, uint64_t 
 	}
 }
 
-void ram_read(const struct guest_ram *ram, uint64_t addr, void *to, uint64_t len)
+void
+ram_read(const struct guest_ram *ram, uint64_t addr, void *to, uint64_t len)
 {
 	uint8_t *p = to;
 
@@ -132,7 +142,8 @@ void ram_read(const struct guest_ram *ram, uint64_t addr, void *to, uint64_t len
 	}
 }
 
-void ram_fill(struct guest_ram *ram, uint64_t addr, uint8_t byte, uint64_t len)
+void
+ram_fill(struct guest_ram *ram, uint64_t addr, uint8_t byte, uint64_t len)
 {
 	while (len > 0) {
 		uint64_t part = part_of(ram, addr, len);
@@ -143,7 +154,8 @@ void ram_fill(struct guest_ram *ram, uint64_t addr, uint8_t byte, uint64_t len)
 	}
 }
 
-bool ram_host_to_guest(const struct guest_ram *ram, const uint8_t *p, uint64_t len, uint64_t *addr)
+bool
+ram_host_to_guest(const struct guest_ram *ram, const uint8_t *p, uint64_t len, uint64_t *addr)
 {
 	for (uint32_t i = 0; i < ram->mem->count; i++) {
 		const struct guest_region *r = &ram->mem->region[i];

@@ -12,7 +12,8 @@
 #define WORD_RING 2u
 #define USED_WORDS 4u /* 16-bit words in a used element */
 
-static void place(struct guest_ring *gr)
+static void
+place(struct guest_ring *gr)
 {
 	uint64_t n = gr->layout.size;
 	uint64_t event = gr->layout.event_idx ? 2 : 0;
@@ -33,7 +34,8 @@ static void place(struct guest_ring *gr)
 	gr->used_addr = ram_alloc(gr->ram, (r + 2) % RAM_REGIONS, used, 4);
 }
 
-void gr_init(struct guest_ring *gr, struct guest_ram *ram, const struct gr_layout *layout)
+void
+gr_init(struct guest_ring *gr, struct guest_ram *ram, const struct gr_layout *layout)
 {
 	memset(gr, 0, sizeof(*gr));
 	gr->ram = ram;
@@ -56,7 +58,8 @@ void gr_init(struct guest_ring *gr, struct guest_ram *ram, const struct gr_layou
 		gr->free[i] = (uint16_t)(layout->size - 1 - i);
 }
 
-void gr_free(struct guest_ring *gr)
+void
+gr_free(struct guest_ring *gr)
 {
 	free(gr->free);
 	free(gr->flight);
@@ -64,7 +67,8 @@ void gr_free(struct guest_ring *gr)
 	gr->flight = NULL;
 }
 
-void gr_shuffle(struct guest_ring *gr, uint64_t seed)
+void
+gr_shuffle(struct guest_ring *gr, uint64_t seed)
 {
 	for (uint32_t i = gr->nfree; i > 1; i--) {
 		uint32_t j;
@@ -78,7 +82,8 @@ void gr_shuffle(struct guest_ring *gr, uint64_t seed)
 	}
 }
 
-static void set_desc(struct gr_desc *at, struct gr_desc d)
+static void
+set_desc(struct gr_desc *at, struct gr_desc d)
 {
 	__atomic_store_n(&at->addr, d.addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&at->len, d.len, __ATOMIC_RELAXED);
@@ -86,17 +91,20 @@ static void set_desc(struct gr_desc *at, struct gr_desc d)
 	__atomic_store_n(&at->next, d.next, __ATOMIC_RELAXED);
 }
 
-void gr_set_desc(struct guest_ring *gr, uint16_t i, struct gr_desc d)
+void
+gr_set_desc(struct guest_ring *gr, uint16_t i, struct gr_desc d)
 {
 	set_desc(&gr->desc[i], d);
 }
 
-void gr_set_table(struct guest_ring *gr, uint64_t table, uint32_t i, struct gr_desc d)
+void
+gr_set_table(struct guest_ring *gr, uint64_t table, uint32_t i, struct gr_desc d)
 {
 	ram_write(gr->ram, table + 16ull * i, &d, sizeof(d));
 }
 
-void gr_push_avail(struct guest_ring *gr, uint16_t head)
+void
+gr_push_avail(struct guest_ring *gr, uint16_t head)
 {
 	uint16_t slot = (uint16_t)(gr->avail_idx % gr->layout.size);
 
@@ -104,24 +112,28 @@ void gr_push_avail(struct guest_ring *gr, uint16_t head)
 	gr->avail_idx++;
 }
 
-void gr_set_avail_idx(struct guest_ring *gr, uint16_t idx)
+void
+gr_set_avail_idx(struct guest_ring *gr, uint16_t idx)
 {
 	__atomic_store_n(&gr->avail[WORD_IDX], idx, __ATOMIC_RELEASE);
 }
 
-void gr_publish(struct guest_ring *gr)
+void
+gr_publish(struct guest_ring *gr)
 {
 	gr_set_avail_idx(gr, gr->avail_idx);
 }
 
-static struct gr_desc desc_of(const struct gr_buf *b)
+static struct gr_desc
+desc_of(const struct gr_buf *b)
 {
 	return (struct gr_desc){.addr = b->addr, .len = b->len, .flags = b->write ? GR_WRITE : 0};
 }
 
 /* Entry 0 is first, the others are chained backwards, so that order in the table
  * and order in the chain differ. */
-static void fill_table(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table)
+static void
+fill_table(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table)
 {
 	uint32_t at = 0;
 
@@ -139,8 +151,9 @@ static void fill_table(struct guest_ring *gr, const struct gr_buf *buf, uint32_t
 }
 
 /* The first `direct` buffers as descriptors of the ring, the rest in a table. */
-static int add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint32_t direct,
-	       uint64_t table, void *cookie)
+static int
+add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint32_t direct, uint64_t table,
+    void *cookie)
 {
 	uint32_t slots = direct + (direct < n ? 1 : 0);
 	uint16_t head, at;
@@ -170,19 +183,21 @@ static int add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint
 	return head;
 }
 
-int gr_add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table,
-	   void *cookie)
+int
+gr_add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table, void *cookie)
 {
 	return add(gr, buf, n, table ? 0 : n, table, cookie);
 }
 
-int gr_add_mixed(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table,
-		 void *cookie)
+int
+gr_add_mixed(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table,
+	     void *cookie)
 {
 	return add(gr, buf, n, 1, table, cookie);
 }
 
-static void release(struct guest_ring *gr, uint16_t head)
+static void
+release(struct guest_ring *gr, uint16_t head)
 {
 	uint16_t at = head;
 
@@ -195,7 +210,8 @@ static void release(struct guest_ring *gr, uint16_t head)
 	gr->flight[head].busy = false;
 }
 
-bool gr_reap(struct guest_ring *gr, uint16_t *head, uint32_t *len, void **cookie)
+bool
+gr_reap(struct guest_ring *gr, uint16_t *head, uint32_t *len, void **cookie)
 {
 	uint16_t slot = (uint16_t)(gr->seen_used % gr->layout.size);
 	uint32_t elem[2];
@@ -218,27 +234,32 @@ bool gr_reap(struct guest_ring *gr, uint16_t *head, uint32_t *len, void **cookie
 	return true;
 }
 
-void gr_set_no_interrupt(struct guest_ring *gr, uint16_t flags)
+void
+gr_set_no_interrupt(struct guest_ring *gr, uint16_t flags)
 {
 	__atomic_store_n(&gr->avail[WORD_FLAGS], flags, __ATOMIC_RELAXED);
 }
 
-void gr_set_used_event(struct guest_ring *gr, uint16_t event)
+void
+gr_set_used_event(struct guest_ring *gr, uint16_t event)
 {
 	__atomic_store_n(&gr->avail[WORD_RING + gr->layout.size], event, __ATOMIC_RELAXED);
 }
 
-uint16_t gr_used_idx(const struct guest_ring *gr)
+uint16_t
+gr_used_idx(const struct guest_ring *gr)
 {
 	return __atomic_load_n(&gr->used[WORD_IDX], __ATOMIC_ACQUIRE);
 }
 
-uint16_t gr_used_flags(const struct guest_ring *gr)
+uint16_t
+gr_used_flags(const struct guest_ring *gr)
 {
 	return __atomic_load_n(&gr->used[WORD_FLAGS], __ATOMIC_RELAXED);
 }
 
-uint16_t gr_avail_event(const struct guest_ring *gr)
+uint16_t
+gr_avail_event(const struct guest_ring *gr)
 {
 	return __atomic_load_n(&gr->used[WORD_RING + USED_WORDS * gr->layout.size],
 			       __ATOMIC_RELAXED);

@@ -10,19 +10,22 @@
 
 #include "fixture.h"
 
-static int ram_up(void)
+static int
+ram_up(void)
 {
 	ram_init(&fix_ram);
 	return 0;
 }
 
-static int ram_down(void)
+static int
+ram_down(void)
 {
 	ram_free(&fix_ram);
 	return 0;
 }
 
-int main(int argc, char **argv)
+int
+main(int argc, char **argv)
 {
 	CU_SuiteInfo suites[] = {
 		{"sigbus guard", NULL, NULL, NULL, NULL, sigbus_tests},

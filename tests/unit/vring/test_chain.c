@@ -13,14 +13,16 @@
 /* Head 9 names the descriptor that the test wrote there. */
 #define BAD 9u
 
-static void post_bad(struct fix *f, struct gr_desc d)
+static void
+post_bad(struct fix *f, struct gr_desc d)
 {
 	gr_set_desc(&f->gr, BAD, d);
 	gr_push_avail(&f->gr, BAD);
 	gr_publish(&f->gr);
 }
 
-static void bad_desc(enum vring_dir dir, struct gr_desc d, enum vring_fault fault)
+static void
+bad_desc(enum vring_dir dir, struct gr_desc d, enum vring_fault fault)
 {
 	struct fix f;
 
@@ -31,7 +33,8 @@ static void bad_desc(enum vring_dir dir, struct gr_desc d, enum vring_fault faul
 	fix_down(&f);
 }
 
-static void test_loop(void)
+static void
+test_loop(void)
 {
 	struct fix f;
 	struct gr_buf b;
@@ -49,7 +52,8 @@ static void test_loop(void)
 	fix_down(&f);
 }
 
-static void test_next_beyond(void)
+static void
+test_next_beyond(void)
 {
 	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, SIZE}, VRING_F_NEXT);
 	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x8000}, VRING_F_NEXT);
@@ -58,7 +62,8 @@ static void test_next_beyond(void)
 }
 
 /* Without NEXT the field means nothing. */
-static void test_next_unused(void)
+static void
+test_next_unused(void)
 {
 	struct fix f;
 
@@ -69,7 +74,8 @@ static void test_next_unused(void)
 	fix_down(&f);
 }
 
-static void test_head_beyond(void)
+static void
+test_head_beyond(void)
 {
 	static const uint16_t heads[] = {SIZE, SIZE + 1, 0x7fff, 0x8000, 0xffff};
 
@@ -85,7 +91,8 @@ static void test_head_beyond(void)
 	}
 }
 
-static void test_avail_jump(void)
+static void
+test_avail_jump(void)
 {
 	static const uint16_t starts[] = {0, 5, 0xfff8, 0xffff};
 	static const uint16_t jumps[] = {SIZE + 1, SIZE * 2, 0x8000, 0xffff};
@@ -105,7 +112,8 @@ static void test_avail_jump(void)
 }
 
 /* A ring full to the last entry is no jump, nor is one at the index's wrap. */
-static void test_avail_full(void)
+static void
+test_avail_full(void)
 {
 	struct gr_layout l = {.size = SIZE, .start = 0xfff9};
 	struct fix f;
@@ -122,7 +130,8 @@ static void test_avail_full(void)
 	fix_down(&f);
 }
 
-static void test_direction(void)
+static void
+test_direction(void)
 {
 	struct fix f;
 	struct gr_buf b;
@@ -146,7 +155,8 @@ static void test_direction(void)
 }
 
 /* Flags that the specification does not know change nothing. */
-static void test_unknown_flags(void)
+static void
+test_unknown_flags(void)
 {
 	struct fix f;
 
@@ -157,7 +167,8 @@ static void test_unknown_flags(void)
 	fix_down(&f);
 }
 
-static void test_empty_buffers(void)
+static void
+test_empty_buffers(void)
 {
 	static const uint64_t addrs[] = {RAM_C_ADDR, 0, RAM_HOLE, UINT64_MAX};
 
@@ -184,7 +195,8 @@ static void test_empty_buffers(void)
 	}
 }
 
-static void test_address_outside(void)
+static void
+test_address_outside(void)
 {
 	static const struct {
 		uint64_t addr;
@@ -214,7 +226,8 @@ static void test_address_outside(void)
 	}
 }
 
-static void test_region_edges(void)
+static void
+test_region_edges(void)
 {
 	static const uint64_t base[] = {RAM_A_ADDR, RAM_B_ADDR, RAM_C_ADDR, RAM_D_ADDR};
 
@@ -235,7 +248,8 @@ static void test_region_edges(void)
 	}
 }
 
-static void test_crosses_regions(void)
+static void
+test_crosses_regions(void)
 {
 	struct gr_buf b = {RAM_B_ADDR - 10, 30, true};
 	struct fix f;
@@ -254,7 +268,8 @@ static void test_crosses_regions(void)
 
 /* As many descriptors as the ring has, one more by a loop, and the limit of all
  * chains on a ring that has more. */
-static void test_longest_chain(void)
+static void
+test_longest_chain(void)
 {
 	static const uint32_t sizes[] = {2, SIZE, VRING_MAX_CHAIN, 4096};
 	static struct gr_buf bufs[VRING_MAX_CHAIN + 1];
@@ -288,7 +303,8 @@ static void test_longest_chain(void)
 }
 
 /* Fault in the middle: the chains before it can be used and given back. */
-static void test_fault_keeps_batch(void)
+static void
+test_fault_keeps_batch(void)
 {
 	struct fix f;
 
@@ -317,7 +333,8 @@ static void test_fault_keeps_batch(void)
 	fix_down(&f);
 }
 
-static void test_full_batch(void)
+static void
+test_full_batch(void)
 {
 	struct fix f;
 	uint16_t n;
@@ -343,7 +360,8 @@ static void test_full_batch(void)
 
 /* Three chains of 500 pieces: two fit into a batch, the third comes with the
  * next one, and the ring is not at fault. */
-static void test_pieces_run_out(void)
+static void
+test_pieces_run_out(void)
 {
 	static struct gr_buf bufs[500];
 	struct fix f;

@@ -26,7 +26,8 @@
 
 static char err[256];
 
-static unsigned int count_fds(void)
+static unsigned int
+count_fds(void)
 {
 	DIR *d = opendir("/proc/self/fd");
 	unsigned int n = 0;
@@ -41,8 +42,8 @@ static unsigned int count_fds(void)
 
 /* The last of n regions is bad: a NULL answer, the sentence, and those before it
  * closed and unmapped while its own fd stays with the caller. */
-static void refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd,
-		   const char *sentence)
+static void
+refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd, const char *sentence)
 {
 	int fds[GUEST_MEM_MAX_REGIONS + 2];
 	unsigned int before = count_fds(), maps = fix_count_maps();
@@ -62,7 +63,8 @@ static void refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd,
 	CU_ASSERT_EQUAL(fix_count_maps(), maps);
 }
 
-static void test_counts(void)
+static void
+test_counts(void)
 {
 	struct guest_mem_desc d[GUEST_MEM_MAX_REGIONS + 1];
 	int fds[GUEST_MEM_MAX_REGIONS + 1];
@@ -84,7 +86,8 @@ static void test_counts(void)
 	close(fds[64]);
 }
 
-static void test_bad_regions(void)
+static void
+test_bad_regions(void)
 {
 	static const struct {
 		struct guest_mem_desc d;
@@ -137,7 +140,8 @@ static void test_bad_regions(void)
 	close(fd);
 }
 
-static void test_bad_files(void)
+static void
+test_bad_files(void)
 {
 	struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0}, {4 * MiB, MiB, 0}};
 	const char *not_file = "memory region 1 (0x400000, 1048576 bytes): its fd is not a memory "
@@ -174,7 +178,8 @@ static void test_bad_files(void)
 }
 
 /* Regions that touch, and one that ends with the last address there is. */
-static void test_neighbours(void)
+static void
+test_neighbours(void)
 {
 	struct guest_mem_desc d[4] = {{2 * MiB, MiB, 0},
 				      {3 * MiB, MiB, 0},
@@ -211,7 +216,8 @@ static void test_neighbours(void)
 }
 
 /* A region anywhere in its file: byte 0 of it is byte fd_offset of the file. */
-static void test_offsets(void)
+static void
+test_offsets(void)
 {
 	static const uint64_t offs[] = {0, 1, 4095, 4096, 4097, 0x12345, MiB - 1};
 
@@ -235,7 +241,8 @@ static void test_offsets(void)
 	}
 }
 
-static void test_no_leak(void)
+static void
+test_no_leak(void)
 {
 	struct guest_mem_desc d[3] = {{0, MiB, 0}, {MiB, 4096, 5}, {9 * MiB, 4096, 0}};
 	unsigned int fds_before = count_fds(), maps_before = fix_count_maps(), made = 0;
@@ -259,7 +266,8 @@ static void test_no_leak(void)
 }
 
 /* The lengths of a chain's pieces add up to more than 32 bits hold. */
-static void test_long_chain(void)
+static void
+test_long_chain(void)
 {
 	struct guest_mem_desc d = {0, 0xc0000000ull, 0};
 	int fd = ram_memfd(d.size, 0);
@@ -281,7 +289,8 @@ static void test_long_chain(void)
 }
 
 /* A buffer at the end of all addresses does not go on at the first one. */
-static void test_wrapping_buffer(void)
+static void
+test_wrapping_buffer(void)
 {
 	struct guest_mem_desc d[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
@@ -307,7 +316,8 @@ struct loan {
 	int end;      /* of a pipe; closing it ends the loan */
 };
 
-static void keep_loan(int fd, int end, const char *old)
+static void
+keep_loan(int fd, int end, const char *old)
 {
 	char c;
 
@@ -317,7 +327,8 @@ static void keep_loan(int fd, int end, const char *old)
 }
 
 /* The lock keeps other runs of this test from putting back what this one set. */
-static struct loan borrow_hugepages(void)
+static struct loan
+borrow_hugepages(void)
 {
 	struct loan loan = {-1, -1};
 	int fd = open(OVERCOMMIT, O_RDWR | O_CLOEXEC), p[2];
@@ -346,7 +357,8 @@ static struct loan borrow_hugepages(void)
 	return loan;
 }
 
-static void return_hugepages(struct loan loan)
+static void
+return_hugepages(struct loan loan)
 {
 	int status = -1;
 
@@ -358,7 +370,8 @@ static void return_hugepages(struct loan loan)
 
 /* Offsets inside of a huge page, a size that is not a whole number of them, and
  * a file that shrinks. */
-static void hugetlb(int fd, uint64_t huge)
+static void
+hugetlb(int fd, uint64_t huge)
 {
 	struct guest_mem_desc d = {huge, huge, huge / 2 + 4096};
 	int own = dup(fd);
@@ -385,7 +398,8 @@ static void hugetlb(int fd, uint64_t huge)
 	close(own);
 }
 
-static void test_hugetlb(void)
+static void
+test_hugetlb(void)
 {
 	struct loan loan = borrow_hugepages();
 	int fd = ram_memfd(4ull << 20, MFD_HUGETLB | MFD_HUGE_2MB);

@@ -13,7 +13,8 @@
 
 /* A guest with one good chain posted, and a table of `entries` good descriptors
  * of 8 bytes each, chained in order, in region D. */
-static uint64_t start(struct fix *f, enum vring_dir dir, uint64_t features, uint32_t entries)
+static uint64_t
+start(struct fix *f, enum vring_dir dir, uint64_t features, uint32_t entries)
 {
 	uint64_t table, data;
 
@@ -33,14 +34,16 @@ static uint64_t start(struct fix *f, enum vring_dir dir, uint64_t features, uint
 	return table;
 }
 
-static void post(struct fix *f, uint64_t table, uint32_t len, uint16_t flags, uint16_t next)
+static void
+post(struct fix *f, uint64_t table, uint32_t len, uint16_t flags, uint16_t next)
 {
 	gr_set_desc(&f->gr, BAD, (struct gr_desc){table, len, flags | GR_INDIRECT, next});
 	gr_push_avail(&f->gr, BAD);
 	gr_publish(&f->gr);
 }
 
-static void test_good(void)
+static void
+test_good(void)
 {
 	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
 		struct fix f;
@@ -58,7 +61,8 @@ static void test_good(void)
 
 /* The table of a receive chain may be marked as device-writable: its flag says
  * nothing (2.6.5.3.2). */
-static void test_write_flag_ignored(void)
+static void
+test_write_flag_ignored(void)
 {
 	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
 		struct fix f;
@@ -71,7 +75,8 @@ static void test_write_flag_ignored(void)
 	}
 }
 
-static void test_length(void)
+static void
+test_length(void)
 {
 	static const uint32_t bad[] = {
 		0,
@@ -100,7 +105,8 @@ static void test_length(void)
 	}
 }
 
-static void test_longest(void)
+static void
+test_longest(void)
 {
 	struct fix f;
 	uint64_t table = start(&f, VRING_ENQ, FEAT, VRING_MAX_CHAIN);
@@ -112,7 +118,8 @@ static void test_longest(void)
 	fix_down(&f);
 }
 
-static void test_nested(void)
+static void
+test_nested(void)
 {
 	for (uint32_t at = 0; at < 3; at++) {
 		struct fix f;
@@ -125,7 +132,8 @@ static void test_nested(void)
 	}
 }
 
-static void test_with_next(void)
+static void
+test_with_next(void)
 {
 	struct fix f;
 	uint64_t table = start(&f, VRING_DEQ, FEAT, 2);
@@ -135,7 +143,8 @@ static void test_with_next(void)
 	fix_down(&f);
 }
 
-static void test_not_negotiated(void)
+static void
+test_not_negotiated(void)
 {
 	struct fix f;
 	uint64_t table = start(&f, VRING_DEQ, F_VERSION_1, 2);
@@ -145,7 +154,8 @@ static void test_not_negotiated(void)
 	fix_down(&f);
 }
 
-static void test_table_outside(void)
+static void
+test_table_outside(void)
 {
 	static const uint64_t bad[] = {
 		0,
@@ -171,7 +181,8 @@ static void test_table_outside(void)
 }
 
 /* It begins inside and ends outside: only entries that are used count. */
-static void test_table_past_end(void)
+static void
+test_table_past_end(void)
 {
 	uint64_t table = RAM_HOLE - 32;
 	struct fix f;
@@ -185,7 +196,8 @@ static void test_table_past_end(void)
 }
 
 /* Its address and the number of an entry wrap together, into memory. */
-static void test_table_wraps(void)
+static void
+test_table_wraps(void)
 {
 	struct guest_mem_desc desc[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
@@ -207,7 +219,8 @@ static void test_table_wraps(void)
 
 /* The table lies in two regions, once between entries; an entry that is itself
  * in two cannot be read in one piece and is refused. */
-static void test_table_crosses(void)
+static void
+test_table_crosses(void)
 {
 	struct fix f;
 	struct gr_buf bufs[6];
@@ -225,7 +238,8 @@ static void test_table_crosses(void)
 	fix_down(&f);
 }
 
-static void test_table_misaligned(void)
+static void
+test_table_misaligned(void)
 {
 	static const uint64_t off[] = {1, 2, 3, 4, 7, 8, 15};
 
@@ -246,7 +260,8 @@ static void test_table_misaligned(void)
 	}
 }
 
-static void test_next(void)
+static void
+test_next(void)
 {
 	static const uint16_t bad[] = {4, 5, SIZE, 0x8000, 0xffff};
 
@@ -261,7 +276,8 @@ static void test_next(void)
 	}
 }
 
-static void test_loop(void)
+static void
+test_loop(void)
 {
 	for (uint16_t to = 0; to < 3; to++) {
 		for (uint32_t len = 0; len <= 8; len += 8) {
@@ -281,7 +297,8 @@ static void test_loop(void)
 
 /* After as many steps as there are descriptors, not when the batch is full of
  * its pieces: that would look as if there were only too little room. */
-static void test_loop_at_once(void)
+static void
+test_loop_at_once(void)
 {
 	static struct gr_buf bufs[300];
 	uint64_t loop = RAM_D_ADDR + 0x8000;
@@ -305,7 +322,8 @@ static void test_loop_at_once(void)
 	}
 }
 
-static void test_buffers(void)
+static void
+test_buffers(void)
 {
 	static const struct {
 		struct gr_desc d;
@@ -335,7 +353,8 @@ static void test_buffers(void)
 }
 
 /* Empty entries with a bad address, and a buffer across two regions. */
-static void test_shapes(void)
+static void
+test_shapes(void)
 {
 	struct fix f;
 	struct gr_buf bufs[4] = {{UINT64_MAX, 0, false},
@@ -356,7 +375,8 @@ static void test_shapes(void)
 
 /* A table may end a chain of direct descriptors (2.6.5.3.1); the direction of
  * those is checked all the same, and the limit is for both together. */
-static void test_behind_direct(void)
+static void
+test_behind_direct(void)
 {
 	static struct gr_buf bufs[VRING_MAX_CHAIN + 1];
 	struct fix f;

@@ -8,7 +8,8 @@
 
 #include "fixture.h"
 
-static void refuse(struct fix *f, const struct vring_config *cfg, const char *sentence)
+static void
+refuse(struct fix *f, const struct vring_config *cfg, const char *sentence)
 {
 	f->err[0] = 0;
 	CU_ASSERT_EQUAL(vring_init(&f->vr, cfg, f->err, sizeof(f->err)), -1);
@@ -17,7 +18,8 @@ static void refuse(struct fix *f, const struct vring_config *cfg, const char *se
 		fprintf(stderr, "\n    got:  %s\n    want: %s\n", f->err, sentence);
 }
 
-static int accept(struct fix *f, const struct vring_config *cfg)
+static int
+accept(struct fix *f, const struct vring_config *cfg)
 {
 	int rc = vring_init(&f->vr, cfg, f->err, sizeof(f->err));
 
@@ -25,7 +27,8 @@ static int accept(struct fix *f, const struct vring_config *cfg)
 	return rc;
 }
 
-static void test_sizes(void)
+static void
+test_sizes(void)
 {
 	static const uint32_t bad[] = {0,     1,     3,     5,     6,       100,        32767,
 				       32769, 49152, 65535, 65536, 0x10100, 0x80000000, 0xffffffff};
@@ -52,7 +55,8 @@ static void test_sizes(void)
 	fix_down(&f);
 }
 
-static void test_position(void)
+static void
+test_position(void)
 {
 	struct fix f;
 	struct vring_config cfg;
@@ -72,7 +76,8 @@ static void test_position(void)
 	fix_down(&f);
 }
 
-static void test_alignment(void)
+static void
+test_alignment(void)
 {
 	struct fix f;
 	struct vring_config cfg;
@@ -104,8 +109,8 @@ static void test_alignment(void)
 }
 
 /* Where an area of `bytes` may not stand: holes, both ends, 16 more bytes. */
-static void outside(struct fix *f, struct vring_config *cfg, uint64_t *field, const char *name,
-		    uint32_t bytes)
+static void
+outside(struct fix *f, struct vring_config *cfg, uint64_t *field, const char *name, uint32_t bytes)
 {
 	uint64_t bad[] = {
 		0,
@@ -130,7 +135,8 @@ static void outside(struct fix *f, struct vring_config *cfg, uint64_t *field, co
 	*field = good;
 }
 
-static void test_outside(void)
+static void
+test_outside(void)
 {
 	struct vring_config cfg;
 	struct fix f;
@@ -150,7 +156,8 @@ static void test_outside(void)
 
 /* The areas end exactly where memory does: without event words they fit, with
  * them the last two bytes are outside. */
-static void test_event_words_outside(void)
+static void
+test_event_words_outside(void)
 {
 	struct vring_config cfg;
 	struct fix f;
@@ -171,7 +178,8 @@ static void test_event_words_outside(void)
 	fix_down(&f);
 }
 
-static void test_header_length(void)
+static void
+test_header_length(void)
 {
 	static const struct {
 		uint64_t features;
@@ -202,7 +210,8 @@ static void test_header_length(void)
 }
 
 /* Asks the guest not to notify, and touches nothing else of its memory. */
-static void test_touches(void)
+static void
+test_touches(void)
 {
 	static const uint16_t starts[] = {0, 1, 0x8000, 0xffff};
 	struct vring_config cfg;
@@ -233,7 +242,8 @@ static void test_touches(void)
 	}
 }
 
-static void test_short_err(void)
+static void
+test_short_err(void)
 {
 	struct vring_config cfg;
 	char err[9];
@@ -247,7 +257,8 @@ static void test_short_err(void)
 	fix_down(&f);
 }
 
-static void test_fault_texts(void)
+static void
+test_fault_texts(void)
 {
 	for (int i = VRING_OK; i <= VRING_F_SHORT_BUFFER; i++) {
 		const char *text = vring_fault_text(i);

@@ -13,7 +13,8 @@
 
 /* The definition: the guest wants to hear of the entry with index `event`, and
  * the entries old, old + 1, ... new - 1 were just written. */
-static bool brute(uint16_t event, uint16_t new_idx, uint16_t old)
+static bool
+brute(uint16_t event, uint16_t new_idx, uint16_t old)
 {
 	while (old != new_idx)
 		if (old++ == event)
@@ -21,7 +22,8 @@ static bool brute(uint16_t event, uint16_t new_idx, uint16_t old)
 	return false;
 }
 
-static void test_need_event(void)
+static void
+test_need_event(void)
 {
 	static const uint16_t olds[] = {0, 1, 0x7ffe, 0x8000, 0xfff0, 0xffff};
 	unsigned int wrong = 0;
@@ -47,7 +49,8 @@ static void test_need_event(void)
 }
 
 /* n chains through the ring; whether publish said that it told the guest. */
-static bool pass(struct fix *f, uint16_t n)
+static bool
+pass(struct fix *f, uint16_t n)
 {
 	struct gr_buf b = {RAM_C_ADDR, 8, false};
 	uint16_t head;
@@ -68,7 +71,8 @@ static bool pass(struct fix *f, uint16_t n)
 	return told;
 }
 
-static void test_flags(void)
+static void
+test_flags(void)
 {
 	static const struct {
 		uint16_t flags;
@@ -90,7 +94,8 @@ static void test_flags(void)
 }
 
 /* Against the definition, with bursts of any size and events anywhere. */
-static void test_event_idx(void)
+static void
+test_event_idx(void)
 {
 	struct rnd r = {0x9e3779b97f4a7c15ull};
 	struct gr_layout l = {.size = 256, .start = 0xff00};
@@ -120,7 +125,8 @@ static void test_event_idx(void)
 }
 
 /* The window reaches from one look to the next, and not further back. */
-static void test_event_window(void)
+static void
+test_event_window(void)
 {
 	struct fix f;
 
@@ -135,7 +141,8 @@ static void test_event_window(void)
 	fix_down(&f);
 }
 
-static void test_no_call_fd(void)
+static void
+test_no_call_fd(void)
 {
 	struct vring_config cfg;
 	struct fix f;
@@ -150,7 +157,8 @@ static void test_no_call_fd(void)
 	fix_down(&f);
 }
 
-static void test_kick(void)
+static void
+test_kick(void)
 {
 	struct fix f;
 
@@ -163,7 +171,8 @@ static void test_kick(void)
 	fix_down(&f);
 }
 
-static void test_run_word(void)
+static void
+test_run_word(void)
 {
 	struct fix f;
 
@@ -178,7 +187,8 @@ static void test_run_word(void)
 	fix_down(&f);
 }
 
-static uint64_t position(uint16_t avail, uint16_t used)
+static uint64_t
+position(uint16_t avail, uint16_t used)
 {
 	struct {
 		uint16_t avail, used, flags, reserved;
@@ -190,7 +200,8 @@ static uint64_t position(uint16_t avail, uint16_t used)
 }
 
 /* The layout of struct virtq_ipc_ring_pos, through the index's wrap. */
-static void test_position(void)
+static void
+test_position(void)
 {
 	struct gr_layout l = {.size = 16, .start = 0xfffe};
 	struct vring_config cfg;
@@ -214,7 +225,8 @@ static void test_position(void)
 }
 
 /* A new owner goes on where the killed one was, told by the used index alone. */
-static void test_takeover(void)
+static void
+test_takeover(void)
 {
 	struct gr_layout l = {.size = 16, .start = 0xfff0};
 	struct vring_config cfg;
@@ -252,7 +264,8 @@ struct sleeper {
 
 /* A driver that sleeps: it posts one chain, asks to be told, looks once more, and
  * only then waits.  Told too rarely, it waits for ever. */
-static void *sleeper_run(void *arg)
+static void *
+sleeper_run(void *arg)
 {
 	struct sleeper *s = arg;
 	struct gr_buf b = {RAM_C_ADDR, 8, false};
@@ -279,7 +292,8 @@ static void *sleeper_run(void *arg)
 	return NULL;
 }
 
-static void test_never_lost(void)
+static void
+test_never_lost(void)
 {
 	static struct sleeper s;
 	pthread_t t;

@@ -28,7 +28,8 @@ struct race {
 	uint64_t good, bad, wrong;
 };
 
-static void *flipper(void *arg)
+static void *
+flipper(void *arg)
 {
 	struct race *race = arg;
 
@@ -37,7 +38,8 @@ static void *flipper(void *arg)
 	return NULL;
 }
 
-static void check_batch(struct race *race)
+static void
+check_batch(struct race *race)
 {
 	const struct vring_batch *b = &race->f.b;
 	uint32_t sum = 0;
@@ -57,7 +59,8 @@ static void check_batch(struct race *race)
 	}
 }
 
-static bool before(const struct timespec *end)
+static bool
+before(const struct timespec *end)
 {
 	struct timespec now;
 
@@ -67,7 +70,8 @@ static bool before(const struct timespec *end)
 
 /* A ring of 16 chains through descriptors 0 to 15, two buffers each with the
  * second in descriptor 1, flipped until both answers were seen often enough. */
-static void run(void (*flip)(struct race *race, unsigned int i), struct race *race)
+static void
+run(void (*flip)(struct race *race, unsigned int i), struct race *race)
 {
 	struct timespec end;
 	pthread_t t;
@@ -100,7 +104,8 @@ static void run(void (*flip)(struct race *race, unsigned int i), struct race *ra
 
 /* The descriptor table is followed by descriptors that lead to the mark: where a
  * number beyond the ring would end up. */
-static void up(struct race *race)
+static void
+up(struct race *race)
 {
 	memset(race, 0, sizeof(*race));
 	fix_up_size(&race->f, SIZE, FEAT);
@@ -109,12 +114,14 @@ static void up(struct race *race)
 			     (struct gr_desc){MARK_ADDR, 8, 0, 0});
 }
 
-static void flip_avail(struct race *race, unsigned int i)
+static void
+flip_avail(struct race *race, unsigned int i)
 {
 	__atomic_store_n(&race->f.gr.avail[2 + i / 2 % SIZE], i % 2 ? 3 : 0xffff, __ATOMIC_RELAXED);
 }
 
-static void test_avail(void)
+static void
+test_avail(void)
 {
 	static struct race race;
 
@@ -125,12 +132,14 @@ static void test_avail(void)
 	run(flip_avail, &race);
 }
 
-static void flip_avail_idx(struct race *race, unsigned int i)
+static void
+flip_avail_idx(struct race *race, unsigned int i)
 {
 	gr_set_avail_idx(&race->f.gr, i % 2 ? 1 : 0x4000);
 }
 
-static void test_avail_idx(void)
+static void
+test_avail_idx(void)
 {
 	static struct race race;
 
@@ -140,7 +149,8 @@ static void test_avail_idx(void)
 	run(flip_avail_idx, &race);
 }
 
-static void flip_desc(struct race *race, unsigned int i)
+static void
+flip_desc(struct race *race, unsigned int i)
 {
 	static const struct gr_desc d[] = {
 		{RAM_C_ADDR, 8, GR_NEXT, 2},          /* good */
@@ -156,7 +166,8 @@ static void flip_desc(struct race *race, unsigned int i)
 	gr_set_desc(&race->f.gr, 1, d[i % (sizeof(d) / sizeof(d[0]))]);
 }
 
-static void test_desc(void)
+static void
+test_desc(void)
 {
 	static struct race race;
 
@@ -169,12 +180,14 @@ static void test_desc(void)
 }
 
 /* next alone, as fast as it goes: between its check and its use. */
-static void flip_next(struct race *race, unsigned int i)
+static void
+flip_next(struct race *race, unsigned int i)
 {
 	__atomic_store_n(&race->f.gr.desc[0].next, i % 2 ? 0xff00 : 1, __ATOMIC_RELAXED);
 }
 
-static void test_desc_next(void)
+static void
+test_desc_next(void)
 {
 	static struct race race;
 
@@ -186,12 +199,14 @@ static void test_desc_next(void)
 	run(flip_next, &race);
 }
 
-static void flip_len(struct race *race, unsigned int i)
+static void
+flip_len(struct race *race, unsigned int i)
 {
 	__atomic_store_n(&race->f.gr.desc[0].len, i % 2 ? 0xfffffff0 : 8, __ATOMIC_RELAXED);
 }
 
-static void test_desc_len(void)
+static void
+test_desc_len(void)
 {
 	static struct race race;
 
@@ -202,12 +217,14 @@ static void test_desc_len(void)
 	run(flip_len, &race);
 }
 
-static void flip_addr(struct race *race, unsigned int i)
+static void
+flip_addr(struct race *race, unsigned int i)
 {
 	__atomic_store_n(&race->f.gr.desc[0].addr, i % 2 ? RAM_HOLE : RAM_C_ADDR, __ATOMIC_RELAXED);
 }
 
-static void test_desc_addr(void)
+static void
+test_desc_addr(void)
 {
 	static struct race race;
 
@@ -219,7 +236,8 @@ static void test_desc_addr(void)
 }
 
 /* A table of two entries, with poisoned ones behind them. */
-static void up_table(struct race *race)
+static void
+up_table(struct race *race)
 {
 	up(race);
 	race->inner = ram_ptr(&fix_ram, TABLE);
@@ -233,14 +251,16 @@ static void up_table(struct race *race)
 }
 
 /* The table's length: right, or one that must not be believed. */
-static void flip_table_len(struct race *race, unsigned int i)
+static void
+flip_table_len(struct race *race, unsigned int i)
 {
 	__atomic_store_n(&race->f.gr.desc[0].len, i % 2 ? 16 * (VRING_MAX_CHAIN + 1) : 32,
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&race->inner[0].next, i % 4 < 2 ? 1 : POISONED - 1, __ATOMIC_RELAXED);
 }
 
-static void test_table_len(void)
+static void
+test_table_len(void)
 {
 	static struct race race;
 
@@ -248,12 +268,14 @@ static void test_table_len(void)
 	run(flip_table_len, &race);
 }
 
-static void flip_table_next(struct race *race, unsigned int i)
+static void
+flip_table_next(struct race *race, unsigned int i)
 {
 	__atomic_store_n(&race->inner[0].next, i % 2 ? POISONED - 1 : 1, __ATOMIC_RELAXED);
 }
 
-static void test_table_next(void)
+static void
+test_table_next(void)
 {
 	static struct race race;
 
@@ -262,7 +284,8 @@ static void test_table_next(void)
 }
 
 /* Everything in the table, and the table's own descriptor. */
-static void flip_table(struct race *race, unsigned int i)
+static void
+flip_table(struct race *race, unsigned int i)
 {
 	static const struct gr_desc d[] = {
 		{RAM_C_ADDR, 8, 0, 0},       {RAM_HOLE, 8, 0, 0},
@@ -278,7 +301,8 @@ static void flip_table(struct race *race, unsigned int i)
 			 __ATOMIC_RELAXED);
 }
 
-static void test_table(void)
+static void
+test_table(void)
 {
 	static struct race race;
 

@@ -41,7 +41,8 @@ struct run {
 static uint8_t noise[0x20000 + BE_PACKET_MAX];
 static struct be_packet packets[PACKETS];
 
-static uint64_t seed(void)
+static uint64_t
+seed(void)
 {
 	const char *s = getenv("VRING_SEED");
 
@@ -49,7 +50,8 @@ static uint64_t seed(void)
 }
 
 /* Packet number seq, header included: length and bytes follow from the number. */
-static const uint8_t *packet(const struct run *t, uint32_t seq, uint32_t *len)
+static const uint8_t *
+packet(const struct run *t, uint32_t seq, uint32_t *len)
 {
 	struct rnd r = {seq * 2654435761ull + 88172645463325252ull};
 
@@ -58,7 +60,8 @@ static const uint8_t *packet(const struct run *t, uint32_t seq, uint32_t *len)
 	return noise + (seq * 7919 & 0x1ffff);
 }
 
-static struct slot *free_slot(struct run *t)
+static struct slot *
+free_slot(struct run *t)
 {
 	uint32_t from = rnd_below(&t->r, SLOTS);
 
@@ -72,7 +75,8 @@ static struct slot *free_slot(struct run *t)
 }
 
 /* Cuts len bytes into buffers with gaps of up to 15 bytes; some are empty. */
-static void cut(struct run *t, struct slot *s, uint32_t len)
+static void
+cut(struct run *t, struct slot *s, uint32_t len)
 {
 	uint32_t n = 1 + rnd_below(&t->r, t->max_bufs), at = rnd_below(&t->r, 16);
 
@@ -91,7 +95,8 @@ static void cut(struct run *t, struct slot *s, uint32_t len)
 	}
 }
 
-static uint64_t flat_copy(struct run *t, const struct slot *s, const uint8_t *from, uint32_t len)
+static uint64_t
+flat_copy(struct run *t, const struct slot *s, const uint8_t *from, uint32_t len)
 {
 	uint32_t done = 0;
 
@@ -106,7 +111,8 @@ static uint64_t flat_copy(struct run *t, const struct slot *s, const uint8_t *fr
 }
 
 /* One more chain; false when the ring or the memory is full. */
-static bool post(struct run *t)
+static bool
+post(struct run *t)
 {
 	struct slot *s = free_slot(t);
 	bool mixed = t->indirect && rnd_below(&t->r, 8) == 0;
@@ -140,7 +146,8 @@ static bool post(struct run *t)
 	return true;
 }
 
-static void deq_round(struct run *t)
+static void
+deq_round(struct run *t)
 {
 	unsigned int n = be_deq(&t->f.vr, packets, 1 + rnd_below(&t->r, PACKETS));
 
@@ -153,7 +160,8 @@ static void deq_round(struct run *t)
 }
 
 /* What the guest gets back of a transmitted chain: in order, of no length. */
-static void deq_reap(struct run *t, uint32_t *seq)
+static void
+deq_reap(struct run *t, uint32_t *seq)
 {
 	uint16_t head;
 	uint32_t len;
@@ -168,7 +176,8 @@ static void deq_reap(struct run *t, uint32_t *seq)
 	}
 }
 
-static void enq_round(struct run *t)
+static void
+enq_round(struct run *t)
 {
 	unsigned int n = 1 + rnd_below(&t->r, 8);
 
@@ -181,7 +190,8 @@ static void enq_round(struct run *t)
 }
 
 /* The whole memory of the chain is as it was posted, but for these bytes. */
-static void check_slot(struct run *t, struct slot *s, const uint8_t *data, uint32_t len)
+static void
+check_slot(struct run *t, struct slot *s, const uint8_t *data, uint32_t len)
 {
 	static uint8_t want[SLOT_SIZE], got[SLOT_SIZE];
 	uint32_t done = 0;
@@ -200,7 +210,8 @@ static void check_slot(struct run *t, struct slot *s, const uint8_t *data, uint3
 	t->chains++;
 }
 
-static void enq_reap(struct run *t)
+static void
+enq_reap(struct run *t)
 {
 	static uint8_t want[BE_PACKET_MAX];
 	uint32_t part, total, done;
@@ -239,7 +250,8 @@ static void enq_reap(struct run *t)
 	}
 }
 
-static void set_up(struct run *t, const struct gr_layout *l, uint64_t features, enum vring_dir dir)
+static void
+set_up(struct run *t, const struct gr_layout *l, uint64_t features, enum vring_dir dir)
 {
 	uint32_t rooms;
 
@@ -263,7 +275,8 @@ static void set_up(struct run *t, const struct gr_layout *l, uint64_t features, 
 	}
 }
 
-static void noise_make(uint64_t s)
+static void
+noise_make(uint64_t s)
 {
 	struct rnd r = {s};
 
@@ -271,8 +284,9 @@ static void noise_make(uint64_t s)
 		noise[i] = (uint8_t)rnd(&r);
 }
 
-static void run(struct rnd *r, const struct gr_layout *l, uint64_t features, enum vring_dir dir,
-		uint32_t chains)
+static void
+run(struct rnd *r, const struct gr_layout *l, uint64_t features, enum vring_dir dir,
+    uint32_t chains)
 {
 	static struct run t;
 	uint32_t seq = 0, rounds = 0;
@@ -312,7 +326,8 @@ static void run(struct rnd *r, const struct gr_layout *l, uint64_t features, enu
 	*r = t.r;
 }
 
-static void all_features(enum vring_dir dir)
+static void
+all_features(enum vring_dir dir)
 {
 	struct rnd r = {seed()};
 
@@ -330,18 +345,21 @@ static void all_features(enum vring_dir dir)
 	}
 }
 
-static void test_deq(void)
+static void
+test_deq(void)
 {
 	all_features(VRING_DEQ);
 }
 
-static void test_enq(void)
+static void
+test_enq(void)
 {
 	all_features(VRING_ENQ);
 }
 
 /* Every size, and the 16-bit indices twice around. */
-static void test_wrap(void)
+static void
+test_wrap(void)
 {
 	struct rnd r = {seed() ^ 0x5555};
 	struct gr_layout l = {.size = 256};
@@ -357,7 +375,8 @@ static void test_wrap(void)
 }
 
 /* A packet of 64 KiB, in as many receive buffers as it takes, and back. */
-static void test_64k(void)
+static void
+test_64k(void)
 {
 	const uint32_t len = 12 + 65535, room = 2304;
 	struct gr_buf bufs[30];

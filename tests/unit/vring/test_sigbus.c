@@ -23,7 +23,8 @@
 static char err[256];
 
 /* Two regions of SIZE; own[] are the guest's fds. */
-static struct guest_mem *two_regions(int *own)
+static struct guest_mem *
+two_regions(int *own)
 {
 	struct guest_mem_desc d[2] = {{0, SIZE, 0}, {SIZE, SIZE, 0}};
 	int fds[2];
@@ -35,12 +36,14 @@ static struct guest_mem *two_regions(int *own)
 	return guest_mem_new(d, 2, fds, err, sizeof(err));
 }
 
-static int look(const struct guest_mem *mem, uint64_t addr)
+static int
+look(const struct guest_mem *mem, uint64_t addr)
 {
 	return *(volatile uint8_t *)guest_mem_host(mem, addr, 1);
 }
 
-static void test_truncated(void)
+static void
+test_truncated(void)
 {
 	int own[2];
 	struct guest_mem *mem = two_regions(own);
@@ -72,7 +75,8 @@ static void test_truncated(void)
 	close(own[1]);
 }
 
-static void test_write_to_truncated(void)
+static void
+test_write_to_truncated(void)
 {
 	int own[2];
 	struct guest_mem *mem = two_regions(own);
@@ -88,7 +92,8 @@ static void test_write_to_truncated(void)
 }
 
 /* Every slot taken: a table is refused, and fits again when one is free. */
-static void test_slots(void)
+static void
+test_slots(void)
 {
 	static int slot[10000];
 	static uint8_t dummy[1];
@@ -123,7 +128,8 @@ static void test_slots(void)
 static sigjmp_buf jump;
 static volatile sig_atomic_t seen;
 
-static void info_handler(int sig, siginfo_t *info, void *uc)
+static void
+info_handler(int sig, siginfo_t *info, void *uc)
 {
 	(void)sig;
 	(void)uc;
@@ -131,7 +137,8 @@ static void info_handler(int sig, siginfo_t *info, void *uc)
 	siglongjmp(jump, 1);
 }
 
-static void plain_handler(int sig)
+static void
+plain_handler(int sig)
 {
 	(void)sig;
 	seen = 3;
@@ -139,7 +146,8 @@ static void plain_handler(int sig)
 }
 
 /* A SIGBUS by a mapping that is not guarded. */
-static void foreign_fault(void)
+static void
+foreign_fault(void)
 {
 	int fd = ram_memfd(4096, 0);
 	volatile uint8_t *p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
@@ -149,7 +157,8 @@ static void foreign_fault(void)
 }
 
 /* One that was sent, but looks like a fault inside of a guarded mapping. */
-static void forged_signal(void *at)
+static void
+forged_signal(void *at)
 {
 	siginfo_t info = {.si_signo = SIGBUS, .si_code = SI_QUEUE};
 
@@ -157,7 +166,8 @@ static void forged_signal(void *at)
 	syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info);
 }
 
-static void set_first_handler(const char *how)
+static void
+set_first_handler(const char *how)
 {
 	struct sigaction sa = {.sa_flags = SA_NODEFER};
 
@@ -175,7 +185,8 @@ static void set_first_handler(const char *how)
 
 /* "<first handler>-<fault|kill>": answers 0 when the guard worked before and
  * after the foreign signal, 10 + what was seen by the first handler. */
-int sigbus_child(const char *how)
+int
+sigbus_child(const char *how)
 {
 	struct guest_mem *mem;
 	int own[2];
@@ -207,7 +218,8 @@ int sigbus_child(const char *how)
 }
 
 /* The child's wait status. */
-static int run_child(const char *how)
+static int
+run_child(const char *how)
 {
 	int status = -1;
 	pid_t pid;
@@ -222,7 +234,8 @@ static int run_child(const char *how)
 	return status;
 }
 
-static void test_foreign(void)
+static void
+test_foreign(void)
 {
 	static const struct {
 		const char *how;
