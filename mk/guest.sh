@@ -90,10 +90,10 @@ make_base() {
 	done
 	cp "$kernel"/modules/*.ko "$root/lib/modules/boot/"
 	cp "$top/tests/guest/init" "$root/init"
-	cp "$top/tests/guest/agent" "$root/bin/agent"
-	chmod 755 "$root/init" "$root/bin/agent"
+	chmod 755 "$root/init"
 	echo root:x:0:0:root:/root:/bin/sh >"$root/etc/passwd"
 	gcc -static -std=gnu11 -O2 -D_GNU_SOURCE -o "$root/bin/pktcheck" "$top"/tests/guest/*.c
+	gcc -static -std=gnu11 -O2 -D_GNU_SOURCE -o "$root/bin/agent" "$top"/tests/agent/*.c
 }
 
 make_dpdk() {
@@ -120,7 +120,8 @@ pack() {
 }
 
 inputs() {
-	cat "$here/guest.sh" "$top/config/guest.conf" "$top"/tests/guest/*
+	cat "$here/guest.sh" "$top/config/guest.conf" "$top"/tests/guest/init \
+		"$top"/tests/guest/*.[ch] "$top"/tests/agent/*.c
 	# shellcheck disable=SC2086
 	dpkg-query -W $GUEST_PACKAGES $DPDK_PACKAGES 2>/dev/null || :
 	echo "$pkg $version"

@@ -210,6 +210,8 @@ test_live(void)
 	l = conn_open();
 	snprintf(pid, sizeof(pid), "process %d serves it", (int)getpid());
 	conn_refused(conn_path, pid);
+	must(truncate(conn_lock, 0) == 0);
+	conn_refused(conn_path, "another process serves it");
 	/* the lock file is lost: the socket itself still answers */
 	must(unlink(conn_lock) == 0);
 	conn_refused(conn_path, "another process serves it");

@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -119,6 +120,21 @@ fix_calls(struct fix *f)
 	eventfd_t n = 0;
 
 	return eventfd_read(f->call, &n) == 0 ? n : 0;
+}
+
+unsigned int
+fix_count_maps(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	unsigned int n = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, "memfd:guest-ram") != NULL;
+	fclose(f);
+	return n;
 }
 
 uint32_t

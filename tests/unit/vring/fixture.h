@@ -65,6 +65,9 @@ void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len);
 /* Reads the call eventfd: how often the guest was told. */
 uint64_t fix_calls(struct fix *f);
 
+/* Mappings of guest memory in this process. */
+unsigned int fix_count_maps(void);
+
 /* Reproducible numbers. */
 struct rnd {
 	uint64_t s;

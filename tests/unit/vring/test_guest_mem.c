@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -39,28 +40,13 @@ count_fds(void)
 	return n;
 }
 
-static unsigned int
-count_maps(void)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	char line[512];
-	unsigned int n = 0;
-
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		n += strstr(line, "memfd:guest-ram") != NULL;
-	fclose(f);
-	return n;
-}
-
 /* The last of n regions is bad: a NULL answer, the sentence, and those before it
  * closed and unmapped while its own fd stays with the caller. */
 static void
 refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd, const char *sentence)
 {
 	int fds[GUEST_MEM_MAX_REGIONS + 2];
-	unsigned int before = count_fds(), maps = count_maps();
+	unsigned int before = count_fds(), maps = fix_count_maps();
 
 	for (unsigned int i = 0; i < n; i++)
 		fds[i] = i + 1 < n ? ram_memfd(MiB, 0) : last_fd;
@@ -74,7 +60,7 @@ refuse(const struct guest_mem_desc *d, unsigned int n, int last_fd, const char *
 	if (n > 0)
 		CU_ASSERT_EQUAL(fds[n - 1], last_fd);
 	CU_ASSERT_EQUAL(count_fds(), before);
-	CU_ASSERT_EQUAL(count_maps(), maps);
+	CU_ASSERT_EQUAL(fix_count_maps(), maps);
 }
 
 static void
@@ -108,6 +94,7 @@ test_bad_regions(void)
 		const char *sentence;
 	} bad[] = {
 		{{5 * MiB, 0, 0}, "memory region 1 (0x500000, 0 bytes): it is empty or wraps"},
+		{{0, 0, 0}, "memory region 1 (0x0, 0 bytes): it is empty or wraps"},
 		{{UINT64_MAX, 2, 0},
 		 "memory region 1 (0xffffffffffffffff, 2 bytes): it is empty or wraps"},
 		{{UINT64_MAX - MiB + 2, MiB, 0},
@@ -237,7 +224,7 @@ test_offsets(void)
 	for (size_t i = 0; i < sizeof(offs) / sizeof(offs[0]); i++) {
 		struct guest_mem_desc d = {5 * MiB, MiB - offs[i], offs[i]};
 		int fd = ram_memfd(MiB, 0), own = dup(fd);
-		unsigned int maps = count_maps();
+		unsigned int maps = fix_count_maps();
 		struct guest_mem *mem;
 		uint8_t in = 0x5a, out = 0;
 
@@ -249,7 +236,7 @@ test_offsets(void)
 		CU_ASSERT_EQUAL(pread(own, &out, 1, MiB - 1), 1);
 		CU_ASSERT_EQUAL(out, 0xa5);
 		guest_mem_free(mem);
-		CU_ASSERT_EQUAL(count_maps(), maps);
+		CU_ASSERT_EQUAL(fix_count_maps(), maps);
 		close(own);
 	}
 }
@@ -258,7 +245,7 @@ static void
 test_no_leak(void)
 {
 	struct guest_mem_desc d[3] = {{0, MiB, 0}, {MiB, 4096, 5}, {9 * MiB, 4096, 0}};
-	unsigned int fds_before = count_fds(), maps_before = count_maps(), made = 0;
+	unsigned int fds_before = count_fds(), maps_before = fix_count_maps(), made = 0;
 
 	for (int i = 0; i < 10000; i++) {
 		int fds[3] = {ram_memfd(MiB, 0), ram_memfd(MiB, 0), ram_memfd(MiB, 0)};
@@ -275,7 +262,7 @@ test_no_leak(void)
 	}
 	CU_ASSERT_EQUAL(made, 5000);
 	CU_ASSERT_EQUAL(count_fds(), fds_before);
-	CU_ASSERT_EQUAL(count_maps(), maps_before);
+	CU_ASSERT_EQUAL(fix_count_maps(), maps_before);
 }
 
 /* The lengths of a chain's pieces add up to more than 32 bits hold. */
@@ -323,37 +310,62 @@ test_wrapping_buffer(void)
 
 #define OVERCOMMIT "/proc/sys/vm/nr_overcommit_hugepages"
 
-/* Lets the kernel make huge pages on demand, and back.  The lock keeps other
- * runs of this test from restoring what this one set. */
-static int
-borrow_hugepages(char *old, size_t size)
+/* Huge pages that the kernel makes on demand, for as long as a test needs them. */
+struct loan {
+	pid_t keeper; /* puts the old value back, also when the test has crashed */
+	int end;      /* of a pipe; closing it ends the loan */
+};
+
+static void
+keep_loan(int fd, int end, const char *old)
 {
-	int fd = open(OVERCOMMIT, O_RDWR | O_CLOEXEC);
-	char more[32];
+	char c;
+
+	while (read(end, &c, 1) > 0)
+		;
+	_exit(pwrite(fd, old, strlen(old), 0) > 0 ? 0 : 1);
+}
+
+/* The lock keeps other runs of this test from putting back what this one set. */
+static struct loan
+borrow_hugepages(void)
+{
+	struct loan loan = {-1, -1};
+	int fd = open(OVERCOMMIT, O_RDWR | O_CLOEXEC), p[2];
+	char old[32], more[32];
 	ssize_t n;
 
-	if (fd < 0 || flock(fd, LOCK_EX) != 0)
-		goto none;
-	n = pread(fd, old, size - 1, 0);
-	if (n <= 0)
-		goto none;
-	old[n] = 0;
-	snprintf(more, sizeof(more), "%ld\n", strtol(old, NULL, 10) + 8);
-	if (pwrite(fd, more, strlen(more), 0) > 0)
-		return fd;
-none:
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	if (fd < 0)
+		return loan;
+	if (flock(fd, LOCK_EX) == 0 && (n = pread(fd, old, sizeof(old) - 1, 0)) > 0 &&
+	    pipe2(p, O_CLOEXEC) == 0) {
+		old[n] = 0;
+		fflush(NULL);
+		loan.keeper = fork();
+		if (loan.keeper == 0) {
+			setsid(); /* an interrupt at the terminal is not for it */
+			close(p[1]);
+			keep_loan(fd, p[0], old);
+		}
+		close(p[0]);
+		loan.end = p[1];
+		snprintf(more, sizeof(more), "%ld\n", strtol(old, NULL, 10) + 8);
+		if (loan.keeper > 0)
+			(void)!pwrite(fd, more, strlen(more), 0);
+	}
+	close(fd);
+	return loan;
 }
 
 static void
-return_hugepages(int fd, const char *old)
+return_hugepages(struct loan loan)
 {
-	if (fd < 0)
-		return;
-	CU_ASSERT(pwrite(fd, old, strlen(old), 0) > 0);
-	close(fd);
+	int status = -1;
+
+	if (loan.end >= 0)
+		close(loan.end);
+	if (loan.keeper > 0)
+		CU_ASSERT(waitpid(loan.keeper, &status, 0) == loan.keeper && status == 0);
 }
 
 /* Offsets inside of a huge page, a size that is not a whole number of them, and
@@ -366,8 +378,9 @@ hugetlb(int fd, uint64_t huge)
 	struct guest_mem *mem = guest_mem_new(&d, 1, &fd, err, sizeof(err));
 	uint8_t *p = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(mem);
-	CU_ASSERT_FATAL(p != MAP_FAILED);
+	CU_ASSERT(mem && p != MAP_FAILED);
+	if (!mem || p == MAP_FAILED)
+		return;
 	p[d.fd_offset] = 1;
 	p[d.fd_offset + huge - 1] = 2;
 	CU_ASSERT_EQUAL(*guest_mem_host(mem, huge, 1), 1);
@@ -388,8 +401,7 @@ hugetlb(int fd, uint64_t huge)
 static void
 test_hugetlb(void)
 {
-	char old[32];
-	int lock = borrow_hugepages(old, sizeof(old));
+	struct loan loan = borrow_hugepages();
 	int fd = ram_memfd(4ull << 20, MFD_HUGETLB | MFD_HUGE_2MB);
 	void *p = fd < 0 ? MAP_FAILED
 			 : mmap(NULL, 4ull << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -402,7 +414,7 @@ test_hugetlb(void)
 		munmap(p, 4ull << 20);
 		hugetlb(fd, 2ull << 20);
 	}
-	return_hugepages(lock, old);
+	return_hugepages(loan);
 }
 
 CU_TestInfo guest_mem_tests[] = {

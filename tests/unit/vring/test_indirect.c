@@ -295,6 +295,33 @@ test_loop(void)
 	}
 }
 
+/* After as many steps as there are descriptors, not when the batch is full of
+ * its pieces: that would look as if there were only too little room. */
+static void
+test_loop_at_once(void)
+{
+	static struct gr_buf bufs[300];
+	uint64_t loop = RAM_D_ADDR + 0x8000;
+	struct fix f;
+
+	for (int i = 0; i < 300; i++)
+		bufs[i] = (struct gr_buf){RAM_C_ADDR, 1, false};
+	for (int direct = 0; direct < 2; direct++) {
+		fix_up_size(&f, SIZE, FEAT);
+		CU_ASSERT(gr_add(&f.gr, bufs, 300, RAM_D_ADDR, NULL) >= 0);
+		for (uint16_t i = 0; i < 3; i++)
+			gr_set_table(&f.gr, loop, i,
+				     (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, (i + 1) % 3});
+		post(&f, loop, 48, 0, 0);
+		if (direct)
+			gr_set_desc(&f.gr, BAD, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD});
+		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 1);
+		CU_ASSERT_EQUAL(f.vr.fault, VRING_F_LOOP);
+		CU_ASSERT_EQUAL(f.b.nseg, 300);
+		fix_down(&f);
+	}
+}
+
 static void
 test_buffers(void)
 {
@@ -399,6 +426,7 @@ CU_TestInfo indirect_tests[] = {
 	{"table at odd addresses", test_table_misaligned},
 	{"next beyond the table", test_next},
 	{"loop in the table", test_loop},
+	{"a loop is found at once", test_loop_at_once},
 	{"bad buffers in the table", test_buffers},
 	{"empty and crossing buffers in the table", test_shapes},
 	{"table behind direct descriptors", test_behind_direct},

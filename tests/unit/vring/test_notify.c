@@ -278,6 +278,9 @@ sleeper_run(void *arg)
 		/* asked for behind the chain, so that it races with the device's look */
 		gr_add(&s->f.gr, &b, 1, 0, NULL);
 		gr_publish(&s->f.gr);
+		/* a little later each time, to meet the device's look somewhere */
+		for (volatile uint32_t k = 0; k < i % 128; k++)
+			;
 		gr_set_used_event(&s->f.gr, s->f.gr.seen_used);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		while (!s->lost && !gr_reap(&s->f.gr, &head, &len, NULL)) {

@@ -14,13 +14,14 @@
 
 #define SIZE 16u
 #define FEAT (F_VERSION_1 | F_INDIRECT)
-#define SNAPSHOTS 200000u
+#define SNAPSHOTS 2000000u
 #define MARK_ADDR (RAM_D_ADDR + 0x300000)
 #define TABLE (RAM_C_ADDR + 0x10000)
 #define POISONED 600u /* entries behind a good table that lead to the mark */
 
 struct race {
 	struct fix f;
+	struct gr_desc *inner; /* an indirect table */
 	void (*flip)(struct race *race, unsigned int i);
 	uint32_t stop;
 	enum vring_dir dir;
@@ -116,9 +117,7 @@ up(struct race *race)
 static void
 flip_avail(struct race *race, unsigned int i)
 {
-	uint16_t *entry = ram_ptr(&fix_ram, race->f.gr.avail_addr);
-
-	__atomic_store_n(entry + 2, i % 2 ? 0xffff : 3, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.avail[2 + i / 2 % SIZE], i % 2 ? 3 : 0xffff, __ATOMIC_RELAXED);
 }
 
 static void
@@ -128,7 +127,8 @@ test_avail(void)
 
 	up(&race);
 	gr_set_desc(&race.f.gr, 3, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
-	gr_push_avail(&race.f.gr, 3);
+	for (uint32_t i = 0; i < SIZE; i++)
+		gr_push_avail(&race.f.gr, 3);
 	run(flip_avail, &race);
 }
 
@@ -240,6 +240,7 @@ static void
 up_table(struct race *race)
 {
 	up(race);
+	race->inner = ram_ptr(&fix_ram, TABLE);
 	for (uint32_t i = 2; i < POISONED; i++)
 		gr_set_table(&race->f.gr, TABLE, i, (struct gr_desc){MARK_ADDR, 8, 0, 0});
 	gr_set_table(&race->f.gr, TABLE, 0, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 1});
@@ -253,11 +254,9 @@ up_table(struct race *race)
 static void
 flip_table_len(struct race *race, unsigned int i)
 {
-	struct gr_desc *inner = ram_ptr(&fix_ram, TABLE);
-
 	__atomic_store_n(&race->f.gr.desc[0].len, i % 2 ? 16 * (VRING_MAX_CHAIN + 1) : 32,
 			 __ATOMIC_RELAXED);
-	__atomic_store_n(&inner[0].next, i % 4 < 2 ? 1 : POISONED - 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->inner[0].next, i % 4 < 2 ? 1 : POISONED - 1, __ATOMIC_RELAXED);
 }
 
 static void
@@ -272,9 +271,7 @@ test_table_len(void)
 static void
 flip_table_next(struct race *race, unsigned int i)
 {
-	struct gr_desc *inner = ram_ptr(race->f.gr.ram, TABLE);
-
-	__atomic_store_n(&inner[0].next, i % 2 ? POISONED - 1 : 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->inner[0].next, i % 2 ? POISONED - 1 : 1, __ATOMIC_RELAXED);
 }
 
 static void

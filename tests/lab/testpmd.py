@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""A stock dpdk-testpmd with our plugin, driven through its prompt."""
+
+import os
+import pty
+import re
+import shutil
+import subprocess
+import termios
+import threading
+import time
+
+from . import huge
+from .core import TOP, LabError, Process
+
+_PROMPT = "testpmd> "
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08|\r")
+
+
+class _Terminal:
+    """Reads a pty all the time, so that its writer never blocks, into a buffer and a log."""
+
+    def __init__(self, log):
+        self.master, self.slave = pty.openpty()
+        modes = termios.tcgetattr(self.slave)
+        modes[1] &= ~termios.OPOST
+        modes[3] &= ~(termios.ECHO | termios.ICANON)
+        termios.tcsetattr(self.slave, termios.TCSANOW, modes)
+        self._text = ""
+        self._log = log
+        self._change = threading.Condition()
+        self._ended = False
+        self._thread = threading.Thread(target=self._pump, daemon=True)
+
+    def started(self):
+        os.close(self.slave)
+        self._thread.start()
+
+    def _pump(self):
+        with open(self._log, "ab") as log:
+            while True:
+                try:
+                    data = os.read(self.master, 1 << 16)
+                except OSError:
+                    data = b""
+                log.write(data)
+                log.flush()
+                with self._change:
+                    self._text += _ESCAPE.sub("", data.decode(errors="replace"))
+                    self._ended = not data
+                    self._change.notify_all()
+                if not data:
+                    return
+
+    def mark(self):
+        with self._change:
+            return len(self._text)
+
+    def text(self, mark=0):
+        with self._change:
+            return self._text[mark:]
+
+    def wait(self, pattern, mark, timeout):
+        """Text from mark to the end of the first match of pattern behind it."""
+        end = time.monotonic() + timeout
+        with self._change:
+            while True:
+                match = re.compile(pattern).search(self._text, mark)
+                if match:
+                    return self._text[mark:match.end()]
+                left = end - time.monotonic()
+                if self._ended or left <= 0:
+                    raise LabError(f"testpmd {'ended' if self._ended else 'did not say'}: "
+                                   f"{pattern!r} was expected, its log is {self._log}; last:\n"
+                                   + self._text[-800:])
+                self._change.wait(left)
+
+    def write(self, text):
+        os.write(self.master, text.encode())
+
+    def close(self):
+        self._thread.join(10)
+        os.close(self.master)
+
+
+class Testpmd:
+    """start() or with auto=True at once; ends by quit(), kill() or with its Lab."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+    _count = 0
+
+    def __init__(self, lab, vdevs, name="testpmd", args=(), hugepages=False, eal=(), lcores=2,
+                 connector=True, memory=256):
+        self.lab, self.vdevs, self.name = lab, list(vdevs), name
+        self.args, self.eal, self.lcores = list(args), list(eal), lcores
+        self.hugepages, self.connector, self.memory = hugepages, connector, memory
+        self.process = self._terminal = None
+        Testpmd._count += 1
+        self._prefix = f"vq-{lab.id}-{Testpmd._count}"
+        lab.own(self)
+
+    def arguments(self):
+        cpus = ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
+        # Any thread on any processor: another run may be busy beside this one.
+        lcores = ",".join(f"{n}@({cpus})" for n in range(self.lcores))
+        args = ["dpdk-testpmd", "--lcores", lcores, "--no-pci", "--no-telemetry",
+                "-d", "librte_net_virtq.so"]
+        if self.hugepages:
+            args += ["--in-memory", "-m", self.memory]
+        else:
+            args += ["--no-huge", "-m", self.memory, "--file-prefix", self._prefix]
+        for vdev in self.vdevs:
+            args += ["--vdev", vdev]
+        args += self.eal
+        return [str(a) for a in args + ["--", "-i", "--total-num-mbufs=16384", *self.args]]
+
+    def start(self, forward=True, timeout=60):
+        self.close()
+        # EAL refuses a plugin by path where others may write; by name it is
+        # found where the loader looks.
+        env = {"LD_LIBRARY_PATH": str(TOP / "build")}
+        if self.connector:
+            env["RTE_PMD_VIRTQ_CONNECTOR"] = self.lab.socket
+        log = self.lab.path(f"{self.name}.log")
+        self._terminal = _Terminal(log)
+        self.process = Process(self.arguments(), log, env=env, stdin=self._terminal.slave,
+                               stdout=self._terminal.slave)
+        self._terminal.started()
+        self._terminal.wait(re.escape(_PROMPT), 0, timeout)
+        if forward:
+            self.command("start")
+        return self
+
+    def command(self, line, timeout=30):
+        """Sends a command; what testpmd printed up to its next prompt."""
+        mark = self._terminal.mark()
+        self._terminal.write(line + "\n")
+        text = self._terminal.wait(re.escape(line) + r"(?s:.*?)" + re.escape(_PROMPT), mark,
+                                   timeout)
+        return text[text.index(line) + len(line):-len(_PROMPT)]
+
+    def text(self):
+        return self._terminal.text()
+
+    def stats(self, port):
+        """The basic counters of a port."""
+        text = self.command(f"show port stats {port}")
+        return {k: int(v) for k, v in re.findall(r"([RT]X-[a-z]+): +(\d+)", text)}
+
+    def xstats(self, port):
+        text = self.command(f"show port xstats {port}")
+        return {k: int(v) for k, v in re.findall(r"^(\w+): (\d+)\s*$", text, re.M)}
+
+    def info(self, port):
+        """What "show port info" says, as a dictionary."""
+        text = self.command(f"show port info {port}")
+        return {k.strip(): v.strip() for k, v in re.findall(r"^([^:\n]+): ?(.*)$", text, re.M)}
+
+    def link_up(self, port):
+        return self.info(port).get("Link status") == "up"
+
+    def kill(self):
+        if self.process:
+            self.process.kill()
+        self._forget()
+
+    def quit(self):
+        self._terminal.write("quit\n")
+        status = self.process.wait(30)
+        self._forget()
+        return status
+
+    def _forget(self):
+        if self._terminal:
+            self._terminal.close()
+        self._terminal = self.process = None
+        shutil.rmtree(f"/var/run/dpdk/{self._prefix}", ignore_errors=True)
+
+    def close(self):
+        self.kill()
+
+
+def use_hugepages(lab, megabytes):
+    """Reserves what a testpmd needs if the user wants hugepages; whether they are used."""
+    if not huge.wanted():
+        return False
+    huge.reserve(lab, megabytes)
+    return True
+
+
+def version():
+    done = subprocess.run(["pkg-config", "--modversion", "libdpdk"], stdout=subprocess.PIPE,
+                          text=True, check=False)
+    return done.stdout.strip()
