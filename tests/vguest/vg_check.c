@@ -147,7 +147,7 @@ probe_again(struct vg_run *run)
 	for (uint32_t i = 0; i < run->o->pairs; i++) {
 		struct vg_flow *f = &run->flow[i];
 
-		if (run->o->mode < VG_LOOP || f->received > 0 || f->txq->ring.nbusy > 0 ||
+		if (run->o->mode < VG_LOOP || f->warm || f->txq->ring.nbusy > 0 ||
 		    f->floor == f->tx_seq)
 			continue;
 		f->floor = f->tx_seq;

@@ -57,7 +57,7 @@ may_send(const struct vg_run *run, const struct vg_flow *f)
 		return false;
 	/* one at a time until the first came back: an application that starts may
 	 * throw away what it finds in its queues */
-	if (run->o->mode != VG_TX && f->tx_seq >= seen + (f->received > 0 ? run->window : 1))
+	if (run->o->mode != VG_TX && f->tx_seq >= seen + (f->warm ? run->window : 1))
 		return false;
 	return run->o->rate == 0 ||
 	       (double)f->tx_seq < (double)(__rdtsc() - run->began) / run->hz * (double)run->o->rate;
@@ -215,7 +215,7 @@ check_order(struct vg_flow *f, uint64_t seq)
 	if (seq < f->rx_seq)
 		return vg_err("queue pair %u: packet %llu came again or late, %llu was due",
 			      f->stream, (unsigned long long)seq, (unsigned long long)f->rx_seq);
-	if (seq > f->floor)
+	if (f->warm && seq > f->floor)
 		return vg_err("queue pair %u: packet %llu came, %llu and what follows is lost",
 			      f->stream, (unsigned long long)seq, (unsigned long long)f->rx_seq);
 	*(f->received > 0 ? &f->lost : &f->probes) += seq - f->rx_seq;
@@ -283,6 +283,7 @@ receive_one(struct vg_run *run, struct vg_flow *f)
 	if (check_packet(run, f, have - run->p->hdr_len, now) != 0)
 		return -1;
 	f->received++;
+	f->warm = true;
 	run->st.rx_packets++;
 	run->st.rx_bytes += have - run->p->hdr_len;
 	return 1;

@@ -3,8 +3,11 @@
 
 /* Starting, stopping, dying and coming back. */
 
+#include <time.h>
+
 #include "vg_log.h"
 #include "vg_run.h"
+#include "vg_sock.h"
 
 static int
 post_all(struct vg_run *run)
@@ -13,14 +16,6 @@ post_all(struct vg_run *run)
 		if (vg_flow_post(run, &run->flow[i]) != 0)
 			return -1;
 	return 0;
-}
-
-int
-vg_life_begin(struct vg_run *run)
-{
-	if (run->p->be->connect(run->p) != 0 || post_all(run) != 0)
-		return -1;
-	return run->p->be->start(run->p);
 }
 
 /* Takes all that the backend has returned.  What it had in hand is lost with it;
@@ -67,15 +62,56 @@ vg_life_restart(struct vg_run *run)
 	return vg_life_end(run) != 0 ? -1 : run->p->be->start(run->p);
 }
 
+/* What a backend that is gone has left. */
+static int
+pick_up(struct vg_run *run)
+{
+	if (drain(run) != 0 || run->p->be->lost(run->p) != 0)
+		return -1;
+	for (uint32_t i = 0; i < run->o->pairs; i++)
+		run->flow[i].warm = false;
+	return 0;
+}
+
+/* A session from the beginning.  A backend that starts may not have all its ports
+ * yet, and one may die in the middle: both are tried again. */
+int
+vg_life_connect(struct vg_run *run)
+{
+	const struct timespec pause = {0, 5000000};
+	uint64_t until = vg_now_ms() + run->o->wait_ms;
+	struct vg_port *p = run->p;
+
+	for (;;) {
+		p->event = VG_EV_NONE;
+		p->again = false;
+		vg_err_hold();
+		if (p->be->connect(p) == 0 && p->be->start(p) == 0) {
+			vg_err_show();
+			return 0;
+		}
+		if ((!p->again && p->event != VG_EV_DEAD) || vg_now_ms() >= until) {
+			vg_err_show();
+			return -1;
+		}
+		vg_err_forget();
+		nanosleep(&pause, NULL);
+		if (pick_up(run) != 0)
+			return -1;
+	}
+}
+
+int
+vg_life_begin(struct vg_run *run)
+{
+	return post_all(run) != 0 ? -1 : vg_life_connect(run);
+}
+
 int
 vg_life_reconnect(struct vg_run *run)
 {
 	run->st.reconnects++;
-	if (drain(run) != 0 || run->p->be->lost(run->p) != 0)
-		return -1;
-	if (run->p->be->connect(run->p) != 0)
-		return -1;
-	return run->p->be->start(run->p);
+	return pick_up(run) != 0 ? -1 : vg_life_connect(run);
 }
 
 int

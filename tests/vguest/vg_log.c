@@ -4,9 +4,11 @@
 #include "vg_log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 static char first[512];
+static bool held;
 
 int
 vg_err(const char *fmt, ...)
@@ -18,8 +20,30 @@ vg_err(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(first, sizeof(first), fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "vguest: %s\n", first);
+	if (!held)
+		fprintf(stderr, "vguest: %s\n", first);
 	return -1;
+}
+
+void
+vg_err_hold(void)
+{
+	held = true;
+}
+
+void
+vg_err_forget(void)
+{
+	held = false;
+	first[0] = '\0';
+}
+
+void
+vg_err_show(void)
+{
+	if (held && first[0] != '\0')
+		fprintf(stderr, "vguest: %s\n", first);
+	held = false;
 }
 
 const char *

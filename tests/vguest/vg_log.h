@@ -8,6 +8,12 @@
  * not shown.  Returns -1. */
 int vg_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on errors wait: vg_err_forget() drops them, vg_err_show() says the
+ * first one; both end the waiting. */
+void vg_err_hold(void);
+void vg_err_forget(void);
+void vg_err_show(void);
+
 /* The first error, or an empty string. */
 const char *vg_err_text(void);
 

@@ -71,6 +71,7 @@ struct vg_port {
 	uint32_t nqueue;
 	struct vg_queue *q;
 	bool running;
+	bool again; /* the backend refused, and may not do so a little later */
 	/* vg_backend.poll() */
 	enum vg_event event;
 	uint32_t broken_queue;

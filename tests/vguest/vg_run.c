@@ -142,10 +142,12 @@ print_speed(const struct vg_run *run)
 	       (double)s->tx_packets / sec / 1e6, (double)s->rx_packets / sec / 1e6);
 	if (!run->o->perf || packets == 0 || s->cycles == 0)
 		return;
-	printf(",\"cycles_per_packet\":%.2f,\"idle\":%.4f,\"packets_per_burst\":%.2f",
+	printf(",\"cycles_per_packet\":%.2f,\"idle\":%.4f,\"packets_per_burst\":%.2f,"
+	       "\"disturbed\":%" PRIu64 ",\"tsc_mhz\":%.3f",
 	       (double)s->busy_cycles / (double)packets,
 	       1 - (double)s->busy_cycles / (double)s->cycles,
-	       (double)packets / (double)(s->bursts ? s->bursts : 1));
+	       (double)packets / (double)(s->bursts ? s->bursts : 1), s->disturbed,
+	       run->hz / 1e6);
 }
 
 static uint64_t

@@ -27,6 +27,7 @@ struct vg_flow {
 	uint64_t received;
 	uint64_t lost;     /* of those that may be */
 	uint64_t probes;   /* sent before the backend forwarded anything */
+	bool warm;         /* it has forwarded something since it was connected */
 	uint64_t *stamp;   /* when packet seq % VG_STAMPS was sent; NULL: no latency */
 };
 #define VG_STAMPS 65536u
@@ -37,6 +38,7 @@ struct vg_stats {
 	uint64_t tail_writes; /* receive buffers written behind their used length: allowed */
 	uint64_t busy_cycles, cycles;
 	uint64_t bursts, idle_polls;
+	uint64_t disturbed; /* perf: rounds that took so long that this thread did not run */
 	uint64_t waits, calls;
 	uint64_t restarts, reconnects, faults;
 	double seconds;
@@ -77,7 +79,8 @@ int vg_flow_receive(struct vg_run *run, struct vg_flow *f, uint32_t max);
 bool vg_flow_done(const struct vg_run *run, const struct vg_flow *f);
 
 /* vg_life.c */
-int vg_life_begin(struct vg_run *run);
+int vg_life_begin(struct vg_run *run);   /* buffers, and a session */
+int vg_life_connect(struct vg_run *run); /* a session */
 int vg_life_end(struct vg_run *run); /* stops, and checks where */
 int vg_life_restart(struct vg_run *run);
 int vg_life_reconnect(struct vg_run *run);

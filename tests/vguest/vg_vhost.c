@@ -64,6 +64,7 @@ struct vhost_msg {
 #define HDR_SIZE 12u
 
 struct vhost {
+	struct vg_port *p;
 	int sock;
 	int listener;
 	bool reply_ack;
@@ -81,9 +82,10 @@ vhost_send(struct vhost *v, struct vhost_msg *m, uint32_t request, uint32_t size
 	m->request = request;
 	m->flags = (m->flags & MSG_NEED_REPLY) | MSG_VERSION;
 	m->size = size;
-	if (vg_sock_send(v->sock, m, HDR_SIZE + size, &fd, fd >= 0 ? 1 : 0) != 0)
-		return vg_err("vhost: request %u could not be sent: %s", request, strerror(errno));
-	return 0;
+	if (vg_sock_send(v->sock, m, HDR_SIZE + size, &fd, fd >= 0 ? 1 : 0) == 0)
+		return 0;
+	v->p->event = VG_EV_DEAD;
+	return vg_err("vhost: request %u could not be sent: %s", request, strerror(errno));
 }
 
 static int
@@ -91,8 +93,10 @@ vhost_reply(struct vhost *v, struct vhost_msg *m, uint32_t request, uint32_t siz
 {
 	ssize_t n = vg_sock_recv(v->sock, m, HDR_SIZE + size, ANSWER_MS);
 
-	if (n == 0 || (n < 0 && errno != EAGAIN))
+	if (n == 0 || (n < 0 && errno != EAGAIN)) {
+		v->p->event = VG_EV_DEAD;
 		return vg_err("vhost: the backend went away during request %u", request);
+	}
 	if (n != (ssize_t)(HDR_SIZE + size) || m->request != request || m->size != size ||
 	    !(m->flags & MSG_REPLY))
 		return vg_err("vhost: no proper reply to request %u within %u ms", request,
@@ -187,8 +191,10 @@ mem_table(struct vg_port *p, struct vhost *v)
 		fds[i] = p->mem.fd;
 	}
 	m.size = size = 8 + n * (uint32_t)sizeof(struct vhost_region);
-	if (vg_sock_send(v->sock, &m, HDR_SIZE + size, fds, n) != 0)
+	if (vg_sock_send(v->sock, &m, HDR_SIZE + size, fds, n) != 0) {
+		p->event = VG_EV_DEAD;
 		return vg_err("vhost: SET_MEM_TABLE could not be sent: %s", strerror(errno));
+	}
 	if (!v->reply_ack)
 		return 0;
 	if (vhost_reply(v, &m, SET_MEM_TABLE, 8) != 0)
@@ -289,6 +295,7 @@ vhost_new(struct vg_port *p)
 		return NULL;
 	}
 	p->priv = v;
+	v->p = p;
 	v->sock = v->listener = -1;
 	if (p->o->server) {
 		v->listener = vg_sock_listen(p->o->path);
@@ -307,7 +314,6 @@ vhost_connect(struct vg_port *p)
 		return -1;
 	if (v->sock >= 0)
 		close(v->sock);
-	p->event = VG_EV_NONE;
 	v->sock = p->o->server ? vg_sock_accept(v->listener, p->o->wait_ms)
 			       : vg_sock_connect(p->o->path, SOCK_STREAM, p->o->wait_ms);
 	return v->sock < 0 || features(p, v) != 0 ? -1 : mem_table(p, v);

@@ -53,6 +53,13 @@ virtq_send(struct virtq *v, uint16_t type, const void *payload, uint32_t size, c
 	return vg_sock_send(v->sock, &v->out, sizeof(v->out.hdr) + size, fds, nfd);
 }
 
+static int
+cannot_send(struct vg_port *p, const char *name)
+{
+	p->event = VG_EV_DEAD;
+	return vg_err("virtq: %s could not be sent: %s", name, strerror(errno));
+}
+
 /* The link, as LINK or HELLO_OK tells it. */
 static int
 check_link(struct vg_port *p, const struct virtq_ipc_link *l)
@@ -117,10 +124,12 @@ unasked(struct vg_port *p, struct virtq *v)
 			return 0;
 		break;
 	case VIRTQ_IPC_ERROR:
-		if (h->size == sizeof(*e))
+		if (h->size == sizeof(*e)) {
+			p->again = e->code == VIRTQ_IPC_E_NID || e->code == VIRTQ_IPC_E_GONE;
 			return vg_err("virtq: the backend ends the connection: %.*s (error %u, "
 				      "message %u)", (int)sizeof(e->text), e->text, e->code,
 				      h->reply_to);
+		}
 		break;
 	default:
 		return 1;
@@ -187,7 +196,7 @@ hello(struct vg_port *p)
 	const struct virtq_ipc_hello_ok *ok;
 
 	if (virtq_send(virtq_of(p), VIRTQ_IPC_HELLO, &h, sizeof(h), NULL, 0) != 0)
-		return vg_err("virtq: HELLO could not be sent: %s", strerror(errno));
+		return cannot_send(p, "HELLO");
 	ok = answer(p, VIRTQ_IPC_HELLO_OK, sizeof(*ok), "HELLO_OK");
 	if (!ok)
 		return -1;
@@ -211,7 +220,7 @@ mem_table(struct vg_port *p)
 		fds[i] = p->mem.fd;
 	}
 	if (virtq_send(virtq_of(p), VIRTQ_IPC_MEM_TABLE, &t, sizeof(t), fds, t.count) != 0)
-		return vg_err("virtq: MEM_TABLE could not be sent: %s", strerror(errno));
+		return cannot_send(p, "MEM_TABLE");
 	return answer(p, VIRTQ_IPC_MEM_OK, 0, "MEM_OK") ? 0 : -1;
 }
 
@@ -262,7 +271,7 @@ queue_fds(struct vg_port *p)
 		}
 		if (virtq_send(virtq_of(p), VIRTQ_IPC_QUEUE_FDS, &m, sizeof(m), fds,
 			       2 * m.count) != 0)
-			return vg_err("virtq: QUEUE_FDS could not be sent: %s", strerror(errno));
+			return cannot_send(p, "QUEUE_FDS");
 	}
 	return 0;
 }
@@ -306,7 +315,7 @@ virtq_start(struct vg_port *p)
 	if (queue_fds(p) != 0 ||
 	    virtq_send(v, VIRTQ_IPC_START, &s, sizeof(s), &fd, 1) != 0) {
 		close(fd);
-		return vg_err("virtq: START could not be sent: %s", strerror(errno));
+		return cannot_send(p, "START");
 	}
 	close(fd);
 	if (!answer(p, VIRTQ_IPC_START_OK, 0, "START_OK"))
@@ -345,7 +354,7 @@ virtq_stop(struct vg_port *p)
 		return 0;
 	p->running = false;
 	if (virtq_send(virtq_of(p), VIRTQ_IPC_STOP, NULL, 0, NULL, 0) != 0)
-		return vg_err("virtq: STOP could not be sent: %s", strerror(errno));
+		return cannot_send(p, "STOP");
 	s = answer(p, VIRTQ_IPC_STOPPED, sizeof(*s), "STOPPED");
 	return s ? take_positions(p, s) : -1;
 }
@@ -368,8 +377,10 @@ virtq_lost(struct vg_port *p)
 {
 	struct virtq *v = virtq_of(p);
 
-	__atomic_store_n(&v->state->run.run, 0, __ATOMIC_SEQ_CST);
 	p->running = false;
+	if (!v || !v->state)
+		return 0;
+	__atomic_store_n(&v->state->run.run, 0, __ATOMIC_SEQ_CST);
 	for (uint32_t i = 0; i < p->nqueue; i++) {
 		struct virtq_ipc_ring_pos pos = v->state->queue[i].pos;
 		uint16_t truth = vg_ring_position(&p->q[i].ring);
@@ -397,7 +408,6 @@ virtq_connect(struct vg_port *p)
 	if (v->sock >= 0)
 		close(v->sock);
 	v->seq = v->peer_seq = 0;
-	p->event = VG_EV_NONE;
 	v->sock = vg_sock_connect(p->o->path, SOCK_SEQPACKET, p->o->wait_ms);
 	return v->sock < 0 || hello(p) != 0 ? -1 : mem_table(p);
 }
