@@ -30,8 +30,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "little-endian hosts o
 #define VG_DESC_NEXT 1u
 #define VG_DESC_WRITE 2u
 #define VG_DESC_INDIRECT 4u
-#define VG_DESC_AVAIL 0x80u   /* packed */
-#define VG_DESC_USED 0x8000u  /* packed */
+#define VG_DESC_AVAIL 0x80u  /* packed */
+#define VG_DESC_USED 0x8000u /* packed */
 
 struct vg_desc {
 	uint64_t addr;

@@ -91,8 +91,7 @@ control(struct vg_run *run)
 	if (p->be->poll(p) != 0)
 		return -1;
 	if (p->event == VG_EV_DEAD)
-		return run->o->reconnect ? vg_life_reconnect(run)
-					 : vg_err("the backend went away");
+		return run->o->reconnect ? vg_life_reconnect(run) : vg_err("the backend went away");
 	return p->event == VG_EV_BROKEN ? on_broken(run) : 0;
 }
 
@@ -117,11 +116,12 @@ timed_out(const struct vg_run *run)
 		const struct vg_flow *f = &run->flow[i];
 
 		if (!vg_flow_done(run, f))
-			return vg_err("nothing moved for %u ms: queue pair %u sent %llu packets, %u "
-				      "of them still in the ring, and got %llu; link %s",
-				      run->o->timeout_ms, f->stream, (unsigned long long)f->tx_seq,
-				      f->txq->ring.nbusy, (unsigned long long)f->received,
-				      run->p->link_up ? "up" : "down");
+			return vg_err(
+				"nothing moved for %u ms: queue pair %u sent %llu packets, %u "
+				"of them still in the ring, and got %llu; link %s",
+				run->o->timeout_ms, f->stream, (unsigned long long)f->tx_seq,
+				f->txq->ring.nbusy, (unsigned long long)f->received,
+				run->p->link_up ? "up" : "down");
 	}
 	return vg_err("nothing moved for %u ms", run->o->timeout_ms);
 }

@@ -20,21 +20,21 @@ struct vg_fast {
 	bool in_order;
 	bool count_buffers; /* receive: packets may take several buffers */
 	uint16_t nchain;
-	uint16_t next;      /* chain that is due */
-	uint16_t last;      /* split: used index taken */
-	uint16_t avail;     /* split: available index told */
+	uint16_t next;  /* chain that is due */
+	uint16_t last;  /* split: used index taken */
+	uint16_t avail; /* split: available index told */
 	bool used_wrap, fill_wrap;
 	uint32_t batch, min_batch;
-	uint16_t left;      /* buffers still to come of a packet */
-	bool bad;           /* the backend broke the ring or its order */
+	uint16_t left; /* buffers still to come of a packet */
+	bool bad;      /* the backend broke the ring or its order */
 	uint64_t packets, bytes, buffers;
-	uint64_t read;      /* keeps the compiler from leaving reads out */
+	uint64_t read; /* keeps the compiler from leaving reads out */
 	/* by chain */
 	uint16_t *first; /* head, or first slot */
 	uint16_t *id;
 	uint16_t *ndesc;
-	uint8_t **data;  /* where the network header begins */
-	uint32_t *len;   /* of the packet; receive: of the buffer */
+	uint8_t **data; /* where the network header begins */
+	uint32_t *len;  /* of the packet; receive: of the buffer */
 	/* by id */
 	uint16_t *of_id;
 	/* packed: by slot, length, id and flags without wrap bits */

@@ -149,8 +149,8 @@ give_packed(struct vg_fast *f, uint16_t c, uint32_t n)
 		uint16_t s = f->first[c];
 
 		for (uint16_t i = f->ndesc[c]; i-- > 0;)
-			__atomic_store_n((uint64_t *)&f->ring->slot[s + i].len, f->word[s + i] | wrap,
-					 __ATOMIC_RELEASE);
+			__atomic_store_n((uint64_t *)&f->ring->slot[s + i].len,
+					 f->word[s + i] | wrap, __ATOMIC_RELEASE);
 		c = after(f, c);
 		if (c == 0)
 			f->fill_wrap = !f->fill_wrap;
@@ -184,12 +184,12 @@ packed_burst(struct vg_fast *f, const bool rx, const enum vg_touch touch)
 	return done;
 }
 
-#define BURST(name, packed, rx, touch)                                                   \
-	static uint32_t name(struct vg_fast *f)                                          \
-	{                                                                                \
+#define BURST(name, packed, rx, touch)                                                    \
+	static uint32_t name(struct vg_fast *f)                                           \
+	{                                                                                 \
 		return (packed) ? packed_burst(f, rx, touch) : split_burst(f, rx, touch); \
 	}
-#define BURSTS(name, packed, rx)                    \
+#define BURSTS(name, packed, rx)                        \
 	BURST(name##_none, packed, rx, VG_TOUCH_NONE)   \
 	BURST(name##_first, packed, rx, VG_TOUCH_FIRST) \
 	BURST(name##_all, packed, rx, VG_TOUCH_ALL)

@@ -54,8 +54,8 @@ stretch(const struct vg_queue *q, struct vg_span *span, uint16_t *n, uint16_t mo
 		return 0;
 	if (s->len <= more || *n + more > (int)VG_MAX_SEGS)
 		return vg_err("%s: chains of this kind leave %u of its entries over, and --perf "
-			      "needs them all; use another ring size or segment size", q->name,
-			      more);
+			      "needs them all; use another ring size or segment size",
+			      q->name, more);
 	s->len -= more;
 	for (uint16_t i = 0; i < more; i++)
 		span[(*n)++] = (struct vg_span){s->off + s->len + i, 1};
@@ -88,7 +88,7 @@ remember_words(struct vg_fast *f, uint16_t first, uint16_t n)
 					 ? f->ring->pending_flags
 					 : d->flags;
 
-		flags &= (uint16_t)~(VG_DESC_AVAIL | VG_DESC_USED);
+		flags &= (uint16_t) ~(VG_DESC_AVAIL | VG_DESC_USED);
 		f->word[first + i] = d->len | (uint64_t)d->id << 32 | (uint64_t)flags << 48;
 	}
 }

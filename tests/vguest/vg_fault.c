@@ -13,9 +13,9 @@
 struct victim {
 	struct vg_port *p;
 	struct vg_queue *q;
-	struct vg_desc d;      /* its descriptor; packed: without the wrap bits */
-	struct vg_desc *table; /* room for a table of four, in its buffer */
-	uint64_t gpa_table;
+	struct vg_desc d; /* its descriptor; packed: without the wrap bits */
+	struct vg_desc table[4];
+	uint64_t gpa_table; /* where the table goes: its buffer */
 };
 
 static uint64_t
@@ -167,7 +167,13 @@ f_ind_next(struct victim *v)
 	v->table[0].next = 2;
 }
 
-enum { SPLIT = 1, PACKED = 2, RX_ONLY = 4, IND_ON = 8, IND_OFF = 16 };
+enum {
+	SPLIT = 1,
+	PACKED = 2,
+	RX_ONLY = 4,
+	IND_ON = 8,
+	IND_OFF = 16
+};
 
 static const struct fault {
 	const char *name;
@@ -212,8 +218,8 @@ void
 vg_fault_list(void)
 {
 	for (size_t i = 0; i < NFAULT; i++)
-		printf("%-14s%s%s%s%s%s\n", faults[i].name,
-		       faults[i].when & SPLIT ? " split" : "", faults[i].when & PACKED ? " packed" : "",
+		printf("%-14s%s%s%s%s%s\n", faults[i].name, faults[i].when & SPLIT ? " split" : "",
+		       faults[i].when & PACKED ? " packed" : "",
 		       faults[i].when & RX_ONLY ? " rx" : "",
 		       faults[i].when & IND_ON ? " indirect" : "",
 		       faults[i].when & IND_OFF ? " no-indirect" : "");
@@ -255,11 +261,29 @@ load(struct victim *v)
 		v->d = (struct vg_desc){s->addr, s->len, r->write ? VG_DESC_WRITE : 0, 0};
 }
 
+/* Writes the table in the format of the ring. */
+static void
+store_table(const struct victim *v)
+{
+	struct vg_desc *at = vg_mem_ptr(&v->p->mem, v->gpa_table);
+
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct vg_desc *d = &v->table[i];
+		struct vg_pdesc pd = {d->addr, d->len, 0, d->flags};
+
+		if (v->q->ring.packed)
+			memcpy(&at[i], &pd, sizeof(pd));
+		else
+			at[i] = *d;
+	}
+}
+
 static void
 store(struct victim *v)
 {
 	struct vg_ring *r = &v->q->ring;
 
+	store_table(v);
 	if (!r->packed) {
 		r->desc[r->last_id] = v->d;
 		return;
@@ -278,7 +302,7 @@ vg_fault_inject(struct vg_port *p, struct vg_queue *q)
 	/* a buffer that no good chain has */
 	uint64_t buf = q->bufs + (uint64_t)q->lay->count * q->lay->stride;
 	struct vg_seg seg = {buf, q->lay->cap};
-	struct victim v = {.p = p, .q = q, .table = vg_mem_ptr(&p->mem, buf), .gpa_table = buf};
+	struct victim v = {.p = p, .q = q, .gpa_table = buf};
 
 	vg_ring_publish(r);
 	if (!vg_ring_add(r, &seg, 1, false, 0))

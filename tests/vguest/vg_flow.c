@@ -59,8 +59,8 @@ may_send(const struct vg_run *run, const struct vg_flow *f)
 	 * throw away what it finds in its queues */
 	if (run->o->mode != VG_TX && f->tx_seq >= seen + (f->warm ? run->window : 1))
 		return false;
-	return run->o->rate == 0 ||
-	       (double)f->tx_seq < (double)(__rdtsc() - run->began) / run->hz * (double)run->o->rate;
+	return run->o->rate == 0 || (double)f->tx_seq < (double)(__rdtsc() - run->began) / run->hz *
+								(double)run->o->rate;
 }
 
 static bool
@@ -180,12 +180,13 @@ check_header(const struct vg_run *run, const struct vg_queue *q, uint32_t have)
 		return vg_err("%s: %u bytes are no whole network header", q->name, have);
 	memcpy(&h, run->scratch, run->p->hdr_len);
 	if (h.flags | h.gso_type | h.hdr_len | h.gso_size | h.csum_start | h.csum_offset)
-		return vg_err("%s: a network header asks for offloads that were not agreed on: flags "
-			      "%u, gso_type %u, hdr_len %u, gso_size %u, csum %u+%u", q->name, h.flags,
-			      h.gso_type, h.hdr_len, h.gso_size, h.csum_start, h.csum_offset);
+		return vg_err(
+			"%s: a network header asks for offloads that were not agreed on: flags "
+			"%u, gso_type %u, hdr_len %u, gso_size %u, csum %u+%u",
+			q->name, h.flags, h.gso_type, h.hdr_len, h.gso_size, h.csum_start,
+			h.csum_offset);
 	if (run->o->mergeable)
-		return h.num_buffers > 0 ? h.num_buffers
-					 : vg_err("%s: num_buffers is 0", q->name);
+		return h.num_buffers > 0 ? h.num_buffers : vg_err("%s: num_buffers is 0", q->name);
 	/* 5.1.6.4.1; net_vhost leaves the field alone */
 	if (h.num_buffers != 1 && !run->o->vhost)
 		return vg_err("%s: num_buffers is %u without MRG_RXBUF, it has to be 1", q->name,
@@ -308,10 +309,13 @@ bool
 vg_flow_done(const struct vg_run *run, const struct vg_flow *f)
 {
 	switch (run->o->mode) {
-	case VG_RX: return f->received >= f->target;
-	case VG_TX: return f->tx_seq >= f->target && f->txq->ring.nbusy == 0;
+	case VG_RX:
+		return f->received >= f->target;
+	case VG_TX:
+		return f->tx_seq >= f->target && f->txq->ring.nbusy == 0;
 	case VG_LOOP:
-	case VG_PINGPONG: break;
+	case VG_PINGPONG:
+		break;
 	}
 	return f->tx_seq >= f->target && f->txq->ring.nbusy == 0 &&
 	       (f->rx_seq >= f->target || f->floor >= f->target);

@@ -42,7 +42,8 @@ check_positions(const struct vg_run *run)
 
 		if (q->pos != truth)
 			return vg_err("%s: the backend says it stopped at 0x%x, and its last used "
-				      "entry is at 0x%x", q->name, q->pos, truth);
+				      "entry is at 0x%x",
+				      q->name, q->pos, truth);
 	}
 	return 0;
 }

@@ -30,10 +30,11 @@ vg_mem_open(struct vg_mem *m, uint64_t bytes, bool hugetlb, uint32_t regions)
 			      strerror(errno));
 	m->base = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
 	if (m->base == MAP_FAILED)
-		return vg_err("the guest's memory of %llu bytes cannot be mapped: %s%s",
-			      (unsigned long long)m->size, strerror(errno),
-			      hugetlb ? "; reserve huge pages (vm.nr_hugepages) or leave --hugetlb out"
-				      : "");
+		return vg_err(
+			"the guest's memory of %llu bytes cannot be mapped: %s%s",
+			(unsigned long long)m->size, strerror(errno),
+			hugetlb ? "; reserve huge pages (vm.nr_hugepages) or leave --hugetlb out"
+				: "");
 	return 0;
 }
 

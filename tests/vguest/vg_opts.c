@@ -61,11 +61,50 @@ static const char usage[] =
 	"  --fault-at=N           after N packets (1000)\n"
 	"  --fault-rx             in the receive ring, not in the transmit ring\n";
 
-enum { O_VIRTQ = 256, O_NID, O_VHOST, O_SERVER, O_WAIT, O_QUEUES, O_RING, O_RX_RING, O_TX_RING,
-       O_PACKED, O_IN_ORDER, O_EVENT_IDX, O_LEGACY, O_ANY_LAYOUT, O_NO_MERGEABLE, O_INDIRECT,
-       O_HUGETLB, O_REGIONS, O_HDR_OFF, O_HDR_OWN, O_RX_BUF, O_RX_SEG, O_TX_SEG, O_SIZE, O_TOUCH,
-       O_MODE, O_PERF, O_PACKETS, O_MS, O_WINDOW, O_RATE, O_BATCH, O_MIN_BATCH, O_NOTIFY, O_CPU,
-       O_TIMEOUT, O_RESTART, O_RECONNECT, O_FAULT, O_FAULT_AT, O_FAULT_RX, O_HELP };
+enum {
+	O_VIRTQ = 256,
+	O_NID,
+	O_VHOST,
+	O_SERVER,
+	O_WAIT,
+	O_QUEUES,
+	O_RING,
+	O_RX_RING,
+	O_TX_RING,
+	O_PACKED,
+	O_IN_ORDER,
+	O_EVENT_IDX,
+	O_LEGACY,
+	O_ANY_LAYOUT,
+	O_NO_MERGEABLE,
+	O_INDIRECT,
+	O_HUGETLB,
+	O_REGIONS,
+	O_HDR_OFF,
+	O_HDR_OWN,
+	O_RX_BUF,
+	O_RX_SEG,
+	O_TX_SEG,
+	O_SIZE,
+	O_TOUCH,
+	O_MODE,
+	O_PERF,
+	O_PACKETS,
+	O_MS,
+	O_WINDOW,
+	O_RATE,
+	O_BATCH,
+	O_MIN_BATCH,
+	O_NOTIFY,
+	O_CPU,
+	O_TIMEOUT,
+	O_RESTART,
+	O_RECONNECT,
+	O_FAULT,
+	O_FAULT_AT,
+	O_FAULT_RX,
+	O_HELP
+};
 
 static const struct option longopts[] = {
 	{"virtq", 1, NULL, O_VIRTQ},
@@ -196,19 +235,32 @@ static bool
 parse_flag(struct vg_opts *o, int id)
 {
 	switch (id) {
-	case O_SERVER: return o->server = true;
-	case O_PACKED: return o->packed = true;
-	case O_IN_ORDER: return o->in_order = true;
-	case O_EVENT_IDX: return o->event_idx = true;
-	case O_LEGACY: return o->legacy = true;
-	case O_ANY_LAYOUT: return o->any_layout = true;
-	case O_NO_MERGEABLE: return !(o->mergeable = false);
-	case O_HUGETLB: return o->hugetlb = true;
-	case O_HDR_OWN: return o->hdr_own = true;
-	case O_PERF: return o->perf = true;
-	case O_NOTIFY: return o->notify = true;
-	case O_RECONNECT: return o->reconnect = true;
-	case O_FAULT_RX: return o->fault_rx = true;
+	case O_SERVER:
+		return o->server = true;
+	case O_PACKED:
+		return o->packed = true;
+	case O_IN_ORDER:
+		return o->in_order = true;
+	case O_EVENT_IDX:
+		return o->event_idx = true;
+	case O_LEGACY:
+		return o->legacy = true;
+	case O_ANY_LAYOUT:
+		return o->any_layout = true;
+	case O_NO_MERGEABLE:
+		return !(o->mergeable = false);
+	case O_HUGETLB:
+		return o->hugetlb = true;
+	case O_HDR_OWN:
+		return o->hdr_own = true;
+	case O_PERF:
+		return o->perf = true;
+	case O_NOTIFY:
+		return o->notify = true;
+	case O_RECONNECT:
+		return o->reconnect = true;
+	case O_FAULT_RX:
+		return o->fault_rx = true;
 	}
 	return false;
 }
@@ -219,30 +271,49 @@ parse_number(struct vg_opts *o, int id, const char *s)
 	uint32_t cpu;
 
 	switch (id) {
-	case O_NID: return number32(id, s, 0, UINT32_MAX, &o->nid);
-	case O_WAIT: return number32(id, s, 0, 3600000, &o->wait_ms);
-	case O_QUEUES: return number32(id, s, 1, VG_MAX_PAIRS, &o->pairs);
-	case O_RX_RING: return number32(id, s, 2, 32768, &o->rx_ring);
-	case O_TX_RING: return number32(id, s, 2, 32768, &o->tx_ring);
+	case O_NID:
+		return number32(id, s, 0, UINT32_MAX, &o->nid);
+	case O_WAIT:
+		return number32(id, s, 0, 3600000, &o->wait_ms);
+	case O_QUEUES:
+		return number32(id, s, 1, VG_MAX_PAIRS, &o->pairs);
+	case O_RX_RING:
+		return number32(id, s, 2, 32768, &o->rx_ring);
+	case O_TX_RING:
+		return number32(id, s, 2, 32768, &o->tx_ring);
 	case O_RING:
 		if (number32(id, s, 2, 32768, &o->rx_ring) != 0)
 			return -1;
 		o->tx_ring = o->rx_ring;
 		return 0;
-	case O_REGIONS: return number32(id, s, 1, VG_MEM_MAX_REGIONS, &o->regions);
-	case O_HDR_OFF: return number32(id, s, 0, 4096, &o->hdr_off);
-	case O_RX_BUF: return number32(id, s, 16, 131072, &o->rx_buf);
-	case O_RX_SEG: return number32(id, s, 1, 131072, &o->rx_seg);
-	case O_TX_SEG: return number32(id, s, 1, 131072, &o->tx_seg);
-	case O_PACKETS: return number(id, s, 1, UINT64_MAX / 2, &o->packets);
-	case O_MS: return number32(id, s, 1, 3600000, &o->ms);
-	case O_WINDOW: return number32(id, s, 1, 32768, &o->window);
-	case O_RATE: return number(id, s, 1, 1000000000, &o->rate);
-	case O_BATCH: return number32(id, s, 1, 1024, &o->batch);
-	case O_MIN_BATCH: return number32(id, s, 1, 1024, &o->min_batch);
-	case O_TIMEOUT: return number32(id, s, 1, 3600000, &o->timeout_ms);
-	case O_RESTART: return number(id, s, 1, UINT64_MAX / 2, &o->restart_every);
-	case O_FAULT_AT: return number(id, s, 1, UINT64_MAX / 2, &o->fault_at);
+	case O_REGIONS:
+		return number32(id, s, 1, VG_MEM_MAX_REGIONS, &o->regions);
+	case O_HDR_OFF:
+		return number32(id, s, 0, 4096, &o->hdr_off);
+	case O_RX_BUF:
+		return number32(id, s, 16, 131072, &o->rx_buf);
+	case O_RX_SEG:
+		return number32(id, s, 1, 131072, &o->rx_seg);
+	case O_TX_SEG:
+		return number32(id, s, 1, 131072, &o->tx_seg);
+	case O_PACKETS:
+		return number(id, s, 1, UINT64_MAX / 2, &o->packets);
+	case O_MS:
+		return number32(id, s, 1, 3600000, &o->ms);
+	case O_WINDOW:
+		return number32(id, s, 1, 32768, &o->window);
+	case O_RATE:
+		return number(id, s, 1, 1000000000, &o->rate);
+	case O_BATCH:
+		return number32(id, s, 1, 1024, &o->batch);
+	case O_MIN_BATCH:
+		return number32(id, s, 1, 1024, &o->min_batch);
+	case O_TIMEOUT:
+		return number32(id, s, 1, 3600000, &o->timeout_ms);
+	case O_RESTART:
+		return number(id, s, 1, UINT64_MAX / 2, &o->restart_every);
+	case O_FAULT_AT:
+		return number(id, s, 1, UINT64_MAX / 2, &o->fault_at);
 	case O_CPU:
 		if (number32(id, s, 0, 1023, &cpu) != 0)
 			return -1;
@@ -265,10 +336,12 @@ parse_one(struct vg_opts *o, int id)
 				      name_of(id), optarg, o->path);
 		o->path = optarg;
 		return 0;
-	case O_SIZE: return parse_size(o, optarg);
+	case O_SIZE:
+		return parse_size(o, optarg);
 	case O_MODE:
 	case O_TOUCH:
-	case O_INDIRECT: return parse_choice(o, id, optarg);
+	case O_INDIRECT:
+		return parse_choice(o, id, optarg);
 	case O_FAULT:
 		o->fault = optarg;
 		return 0;

@@ -12,9 +12,24 @@
 #define VG_MAX_PAIRS 128u
 #define VG_MAX_FRAME 65535u
 
-enum vg_mode { VG_RX, VG_TX, VG_LOOP, VG_PINGPONG };
-enum vg_touch { VG_TOUCH_NONE, VG_TOUCH_FIRST, VG_TOUCH_ALL };
-enum vg_indirect { VG_IND_OFF, VG_IND_TX, VG_IND_RX, VG_IND_ALL, VG_IND_MIX };
+enum vg_mode {
+	VG_RX,
+	VG_TX,
+	VG_LOOP,
+	VG_PINGPONG
+};
+enum vg_touch {
+	VG_TOUCH_NONE,
+	VG_TOUCH_FIRST,
+	VG_TOUCH_ALL
+};
+enum vg_indirect {
+	VG_IND_OFF,
+	VG_IND_TX,
+	VG_IND_RX,
+	VG_IND_ALL,
+	VG_IND_MIX
+};
 
 struct vg_opts {
 	/* the other side */

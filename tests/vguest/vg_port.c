@@ -13,11 +13,15 @@ static bool
 tables(const struct vg_opts *o, bool rx)
 {
 	switch (o->indirect) {
-	case VG_IND_OFF: return false;
-	case VG_IND_ALL: return true;
-	case VG_IND_RX: return rx;
+	case VG_IND_OFF:
+		return false;
+	case VG_IND_ALL:
+		return true;
+	case VG_IND_RX:
+		return rx;
 	case VG_IND_TX:
-	case VG_IND_MIX: return !rx;
+	case VG_IND_MIX:
+		return !rx;
 	}
 	return false;
 }
@@ -61,10 +65,12 @@ layout(const struct vg_opts *o, bool rx, struct vg_layout *l)
 	n = cut(hdr_len, o->hdr_own, seg_size(o, rx), o->hdr_off, l->cap, l->seg);
 	if (n > VG_MAX_SEGS)
 		return vg_err("--%s-seg=%u: a buffer of %u bytes would be %u descriptors; use at "
-			      "most %u", rx ? "rx" : "tx", seg_size(o, rx), l->cap, n, VG_MAX_SEGS);
+			      "most %u",
+			      rx ? "rx" : "tx", seg_size(o, rx), l->cap, n, VG_MAX_SEGS);
 	if (n > entries && (!tables(o, rx) || o->indirect == VG_IND_MIX))
 		return vg_err("--%s-ring=%u: a buffer takes %u descriptors; use a larger ring, "
-			      "larger descriptors or --indirect", rx ? "rx" : "tx", entries, n);
+			      "larger descriptors or --indirect",
+			      rx ? "rx" : "tx", entries, n);
 	l->nseg = (uint16_t)n;
 	/* vg_fast.c lays short chains where long ones would not fit */
 	l->count = tables(o, rx) || o->perf ? entries : entries / n;
@@ -88,7 +94,8 @@ vg_layout_check(const struct vg_opts *o)
 		room = o->rx_buf * rx.count;
 	if (o->mode != VG_TX && room < o->size_max + hdr_len)
 		return vg_err("--size=%u: a packet and its header need %u bytes and %s %u; use a "
-			      "larger --rx-buf%s", o->size_max, o->size_max + hdr_len,
+			      "larger --rx-buf%s",
+			      o->size_max, o->size_max + hdr_len,
 			      o->mergeable ? "all receive buffers have" : "--rx-buf has", room,
 			      o->mergeable ? " or --rx-ring" : "");
 	return 0;

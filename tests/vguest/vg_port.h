@@ -37,12 +37,12 @@ extern const struct vg_backend vg_backend_virtq, vg_backend_vhost;
 /* A buffer for one packet or a part of one, cut into pieces. */
 struct vg_layout {
 	uint32_t stride;
-	uint32_t count;      /* buffers */
-	uint32_t cap;        /* bytes of all pieces, header included */
+	uint32_t count; /* buffers */
+	uint32_t cap;   /* bytes of all pieces, header included */
 	uint16_t nseg;
 	struct vg_span {
 		uint32_t off, len;
-	} seg[VG_MAX_SEGS];  /* receive: fixed; transmit: of the longest packet */
+	} seg[VG_MAX_SEGS]; /* receive: fixed; transmit: of the longest packet */
 };
 
 struct vg_queue {
@@ -58,7 +58,11 @@ struct vg_queue {
 	char name[24];
 };
 
-enum vg_event { VG_EV_NONE, VG_EV_DEAD, VG_EV_BROKEN };
+enum vg_event {
+	VG_EV_NONE,
+	VG_EV_DEAD,
+	VG_EV_BROKEN
+};
 
 struct vg_port {
 	const struct vg_opts *o;

@@ -197,7 +197,8 @@ vg_ring_resolve(struct vg_ring *r, uint32_t id, uint32_t len, uint32_t limit)
 	uint32_t n;
 
 	if (id >= r->size || !r->chain[id].busy)
-		return vg_err("%s: the backend returned id %u, which it does not have", r->name, id);
+		return vg_err("%s: the backend returned id %u, which it does not have", r->name,
+			      id);
 	if (r->chain[id].bad)
 		return vg_err("%s: the backend returned the malformed chain", r->name);
 	r->group = 1;

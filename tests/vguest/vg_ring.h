@@ -73,12 +73,12 @@ struct vg_ring {
 	bool pending;
 	uint16_t pending_slot, pending_flags, added;
 
-	struct vg_chain *chain;  /* by id */
-	uint16_t *link;          /* split: descriptor behind this one in its chain */
-	uint16_t *free;          /* stack of descriptors, or packed: of ids */
+	struct vg_chain *chain; /* by id */
+	uint16_t *link;         /* split: descriptor behind this one in its chain */
+	uint16_t *free;         /* stack of descriptors, or packed: of ids */
 	uint16_t free_top;
-	uint16_t next_desc;      /* split, in order: the stack's place */
-	uint16_t *order;         /* ids as they were made available */
+	uint16_t next_desc; /* split, in order: the stack's place */
+	uint16_t *order;    /* ids as they were made available */
 	uint32_t order_head, order_tail;
 
 	/* in order: chains that one used entry returned */

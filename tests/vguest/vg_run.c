@@ -146,8 +146,7 @@ print_speed(const struct vg_run *run)
 	       "\"disturbed\":%" PRIu64 ",\"tsc_mhz\":%.3f",
 	       (double)s->busy_cycles / (double)packets,
 	       1 - (double)s->busy_cycles / (double)s->cycles,
-	       (double)packets / (double)(s->bursts ? s->bursts : 1), s->disturbed,
-	       run->hz / 1e6);
+	       (double)packets / (double)(s->bursts ? s->bursts : 1), s->disturbed, run->hz / 1e6);
 }
 
 static uint64_t
@@ -191,8 +190,8 @@ vg_run_print(const struct vg_run *run, int status)
 	       s->tx_packets, s->tx_bytes, s->rx_packets, s->rx_bytes, s->rx_buffers);
 	print_speed(run);
 	print_latency(run);
-	printf(",\"probes\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"tail_writes\":%" PRIu64 ",\"kicks\":%" PRIu64
-	       ",\"waits\":%" PRIu64 ",\"calls\":%" PRIu64,
+	printf(",\"probes\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"tail_writes\":%" PRIu64
+	       ",\"kicks\":%" PRIu64 ",\"waits\":%" PRIu64 ",\"calls\":%" PRIu64,
 	       probes, lost, s->tail_writes, sum_kicks(run), s->waits, s->calls);
 	printf(",\"restarts\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"positions_behind\":%" PRIu64,
 	       s->restarts, s->reconnects, run->p->pos_behind);

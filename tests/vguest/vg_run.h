@@ -19,16 +19,16 @@
 struct vg_flow {
 	uint32_t stream;
 	struct vg_queue *rxq, *txq;
-	uint64_t target;   /* numbers below it are sent */
-	uint64_t tx_seq;   /* next to send */
-	uint64_t rx_seq;   /* next to arrive */
-	uint64_t floor;    /* what is below may have been lost with a session */
-	uint64_t sent;     /* packets whose buffers came back */
+	uint64_t target; /* numbers below it are sent */
+	uint64_t tx_seq; /* next to send */
+	uint64_t rx_seq; /* next to arrive */
+	uint64_t floor;  /* what is below may have been lost with a session */
+	uint64_t sent;   /* packets whose buffers came back */
 	uint64_t received;
-	uint64_t lost;     /* of those that may be */
-	uint64_t probes;   /* sent before the backend forwarded anything */
-	bool warm;         /* it has forwarded something since it was connected */
-	uint64_t *stamp;   /* when packet seq % VG_STAMPS was sent; NULL: no latency */
+	uint64_t lost;   /* of those that may be */
+	uint64_t probes; /* sent before the backend forwarded anything */
+	bool warm;       /* it has forwarded something since it was connected */
+	uint64_t *stamp; /* when packet seq % VG_STAMPS was sent; NULL: no latency */
 };
 #define VG_STAMPS 65536u
 
@@ -49,10 +49,10 @@ struct vg_run {
 	const struct vg_opts *o;
 	struct vg_flow *flow;
 	struct vg_stats st;
-	double hz; /* of the TSC */
+	double hz;      /* of the TSC */
 	uint64_t began; /* TSC */
 	uint32_t window;
-	uint8_t *scratch; /* one packet with its header */
+	uint8_t *scratch;  /* one packet with its header */
 	uint32_t *samples; /* latencies, TSC cycles */
 	uint32_t nsample;
 	uint64_t next_restart;
@@ -81,7 +81,7 @@ bool vg_flow_done(const struct vg_run *run, const struct vg_flow *f);
 /* vg_life.c */
 int vg_life_begin(struct vg_run *run);   /* buffers, and a session */
 int vg_life_connect(struct vg_run *run); /* a session */
-int vg_life_end(struct vg_run *run); /* stops, and checks where */
+int vg_life_end(struct vg_run *run);     /* stops, and checks where */
 int vg_life_restart(struct vg_run *run);
 int vg_life_reconnect(struct vg_run *run);
 int vg_life_heal(struct vg_run *run); /* after a fault: resets the device */

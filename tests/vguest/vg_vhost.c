@@ -207,11 +207,11 @@ vring_setup(struct vhost *v, const struct vg_queue *q)
 {
 	const struct vg_ring *r = &q->ring;
 	struct vhost_msg m = {.u.addr = {
-		.index = q->index,
-		.desc = (uintptr_t)r->desc,
-		.used = (uintptr_t)r->used,
-		.avail = (uintptr_t)r->avail,
-	}};
+				      .index = q->index,
+				      .desc = (uintptr_t)r->desc,
+				      .used = (uintptr_t)r->used,
+				      .avail = (uintptr_t)r->avail,
+			      }};
 
 	if (set_state(v, SET_VRING_NUM, q->index, r->size) != 0 ||
 	    set_state(v, SET_VRING_BASE, q->index, q->pos) != 0 ||

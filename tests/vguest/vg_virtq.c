@@ -127,8 +127,8 @@ unasked(struct vg_port *p, struct virtq *v)
 		if (h->size == sizeof(*e)) {
 			p->again = e->code == VIRTQ_IPC_E_NID || e->code == VIRTQ_IPC_E_GONE;
 			return vg_err("virtq: the backend ends the connection: %.*s (error %u, "
-				      "message %u)", (int)sizeof(e->text), e->text, e->code,
-				      h->reply_to);
+				      "message %u)",
+				      (int)sizeof(e->text), e->text, e->code, h->reply_to);
 		}
 		break;
 	default:
@@ -269,8 +269,8 @@ queue_fds(struct vg_port *p)
 			fds[2 * i] = p->q[m.first + i].ring.kick;
 			fds[2 * i + 1] = p->q[m.first + i].ring.call;
 		}
-		if (virtq_send(virtq_of(p), VIRTQ_IPC_QUEUE_FDS, &m, sizeof(m), fds,
-			       2 * m.count) != 0)
+		if (virtq_send(virtq_of(p), VIRTQ_IPC_QUEUE_FDS, &m, sizeof(m), fds, 2 * m.count) !=
+		    0)
 			return cannot_send(p, "QUEUE_FDS");
 	}
 	return 0;
@@ -312,8 +312,7 @@ virtq_start(struct vg_port *p)
 	if (fd < 0)
 		return -1;
 	fill_start(p, v, &s);
-	if (queue_fds(p) != 0 ||
-	    virtq_send(v, VIRTQ_IPC_START, &s, sizeof(s), &fd, 1) != 0) {
+	if (queue_fds(p) != 0 || virtq_send(v, VIRTQ_IPC_START, &s, sizeof(s), &fd, 1) != 0) {
 		close(fd);
 		return cannot_send(p, "START");
 	}
@@ -330,7 +329,8 @@ take_positions(struct vg_port *p, const struct virtq_ipc_stopped *s)
 	const struct virtq_ipc_state *page = virtq_of(p)->state;
 
 	if (s->num_queues != p->nqueue || s->reserved)
-		return vg_err("virtq: STOPPED tells of %u queues, not %u", s->num_queues, p->nqueue);
+		return vg_err("virtq: STOPPED tells of %u queues, not %u", s->num_queues,
+			      p->nqueue);
 	for (uint32_t i = 0; i < p->nqueue; i++) {
 		struct virtq_ipc_ring_pos pos = s->pos[i], last = page->queue[i].pos;
 
@@ -365,8 +365,7 @@ virtq_poll(struct vg_port *p)
 	int got = receive(p, 0);
 
 	if (got > 0)
-		return vg_err("virtq: an answer of type %u to nothing",
-			      virtq_of(p)->in.hdr.type);
+		return vg_err("virtq: an answer of type %u to nothing", virtq_of(p)->in.hdr.type);
 	return got < 0 && p->event != VG_EV_DEAD ? -1 : 0;
 }
 

@@ -66,7 +66,8 @@ vg_wait(struct vg_run *run, uint32_t ms)
 		q = some ? NULL : find_used(run);
 		if (q && poll(fds, n, GRACE_MS) <= 0)
 			return vg_err("%s: a wake-up was lost: buffers came back, and no interrupt "
-				      "within %d ms", q->name, GRACE_MS);
+				      "within %d ms",
+				      q->name, GRACE_MS);
 	}
 	want_calls(run, false);
 	return some;
