@@ -163,10 +163,8 @@ vring_split_publish(struct vring *vr, uint16_t n)
 	} else {
 		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	}
-	if (tell) {
-		vr->count.notified++;
+	if (tell)
 		vring_kick_guest(vr);
-	}
 	return tell;
 }
 

@@ -126,7 +126,7 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		rte_pktmbuf_free_bulk(pkts, got);
 		return 0;
 	}
-	vring_split_publish(vr, i);
+	q->stats.notified += vring_split_publish(vr, i);
 	q->stats.packets += got;
 	q->stats.bytes += bytes;
 	return got;
@@ -289,7 +289,7 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 			*more = false;
 			return 0;
 		}
-		vring_split_publish(vr, b.nchain);
+		q->stats.notified += vring_split_publish(vr, b.nchain);
 	}
 	rte_pktmbuf_free_bulk(pkts, i);
 	q->stats.packets += np;
