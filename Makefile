@@ -24,7 +24,7 @@ include mk/check.mk
 
 .PHONY: all help deps clean
 
-all: $(PLUGIN) $(STATIC) $(UNIT_TESTS) $(EXAMPLES)
+all: $(PLUGIN) $(STATIC) $(UNIT_TESTS) $(EXAMPLES) $(PKTCHECK)
 
 help:
 	@echo 'make            the plugin, the static library, unit tests and examples, in build/'

@@ -2,19 +2,21 @@
 # Copyright (c) 2026 The virtq project
 
 .PHONY: guest demo
-guest: $(B)/tests/pktcheck
+PKTCHECK := $(B)/tests/pktcheck
+
+guest: $(PKTCHECK)
 	$(Q)mk/guest.sh build
 
 # The same program runs in the guest and on the host.
 PKTCHECK_SRC := $(wildcard tests/guest/*.c)
-$(B)/tests/pktcheck: $(PKTCHECK_SRC) $(wildcard tests/guest/*.h) $(FLAGS_STAMP)
+$(PKTCHECK): $(PKTCHECK_SRC) $(wildcard tests/guest/*.h) $(FLAGS_STAMP)
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VQ_CFLAGS) $(CFLAGS) -static -o $@ $(PKTCHECK_SRC)
 
 demo:
 	$(Q)$(MAKE) deps
-	$(Q)$(MAKE) -j$$(nproc) all $(B)/tests/pktcheck
+	$(Q)$(MAKE) -j$$(nproc) all
 	$(Q)$(MAKE) qemu
 	$(Q)$(MAKE) guest
 	$(Q)PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -u examples/demo/demo.py

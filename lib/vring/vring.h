@@ -45,11 +45,6 @@ enum vring_fault {
 	VRING_F_SHORT_BUFFER, /* receive chain shorter than the header */
 };
 
-/* Counted by the ring itself; read by any thread, written by the data thread. */
-struct vring_counts {
-	uint64_t notified;
-};
-
 struct vring {
 	/* the guest's memory */
 	union {
@@ -86,7 +81,6 @@ struct vring {
 	uint8_t fault; /* enum vring_fault; set once, by the data thread */
 
 	int call_fd; /* -1: the guest is not to be interrupted */
-	struct vring_counts count;
 };
 
 /* What vring_init() needs to know. */

@@ -153,13 +153,6 @@ vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
 	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
 }
 
-static inline void
-vring_tell_guest(struct vring *vr)
-{
-	vr->count.notified++;
-	vring_kick_guest(vr);
-}
-
 /* H: where we are, for the device, should this process die. */
 static inline void
 vring_publish_pos(const struct vring *vr, uint16_t at)

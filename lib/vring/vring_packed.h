@@ -194,7 +194,7 @@ vring_packed_publish(struct vring *vr, uint16_t slots)
 	tell = vring_packed_wants(vr, old);
 	vr->signalled = vr->last_used;
 	if (tell)
-		vring_tell_guest(vr);
+		vring_kick_guest(vr);
 	return tell;
 }
 

@@ -152,7 +152,7 @@ vring_split_publish(struct vring *vr, uint16_t n)
 		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	}
 	if (tell)
-		vring_tell_guest(vr);
+		vring_kick_guest(vr);
 	return tell;
 }
 

@@ -30,7 +30,7 @@ def _state():
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         text = file.read()
-        state = json.loads(text) if text else {"before": _pages(), "added": {}}
+        state = json.loads(text) if text else {"before": pages(), "added": {}}
         state["added"] = {pid: n for pid, n in state["added"].items()
                           if os.path.exists(f"/proc/{pid}")}
         if not state["added"] and text:
@@ -43,7 +43,8 @@ def _state():
             json.dump(state, file)
 
 
-def _pages():
+def pages():
+    """Hugepages of 2 MB that the machine has now."""
     with open(_NR, encoding="ascii") as file:
         return int(file.read())
 
@@ -54,9 +55,9 @@ def _set(pages):
 
 
 def _apply(state):
-    pages = state["before"] + sum(state["added"].values())
-    _set(pages)
-    return pages
+    total = state["before"] + sum(state["added"].values())
+    _set(total)
+    return total
 
 
 def reserve(lab, megabytes):
@@ -65,12 +66,12 @@ def reserve(lab, megabytes):
     pid = str(os.getpid())
     with _state() as state:
         state["added"][pid] = state["added"].get(pid, 0) + need
-        pages = _apply(state)
-        got = _pages()
-        if got < pages:
+        total = _apply(state)
+        got = pages()
+        if got < total:
             state["added"][pid] -= need
             _apply(state)
-            raise LabError(f"hugepages: the kernel gave {got} of {pages} pages of 2 MB; free some "
+            raise LabError(f"hugepages: the kernel gave {got} of {total} pages of 2 MB; free some "
                            "memory, or run with HUGE=0 to do without hugepages")
     lab.on_close(_release, need)
     return need
@@ -83,6 +84,12 @@ def _release(need):
         if state["added"][pid] <= 0:
             del state["added"][pid]
         _apply(state)
+
+
+def others():
+    """Whether another run has hugepages reserved."""
+    with _state() as state:
+        return bool(set(state["added"]) - {str(os.getpid())})
 
 
 def mount(lab):

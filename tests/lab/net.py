@@ -47,7 +47,10 @@ class Netns:
         run("ip", "link", "add", self.peer, "type", "veth", "peer", "name", self.dev,
             "netns", self.name)
         self.lab.on_close(lambda: run("ip", "link", "del", self.peer, check=False))
-        run("sysctl", "-qw", f"net.ipv6.conf.{self.peer}.disable_ipv6=1")
+        # The end here is testpmd's alone: this machine may own the same addresses
+        # and must not answer for them.
+        run("sysctl", "-qw", f"net.ipv6.conf.{self.peer}.disable_ipv6=1",
+            f"net.ipv4.conf.{self.peer}.arp_ignore=8")
         for ip in (["ip"], ["ip", "-n", self.name]):
             dev = self.peer if len(ip) == 1 else self.dev
             run(*ip, "link", "set", dev, "mtu", mtu, "txqueuelen", 10000)

@@ -47,6 +47,18 @@ f_loop(struct victim *v)
 	v->d.next = v->q->ring.last_id;
 }
 
+/* Packed: every slot says that there is more. */
+static void
+f_endless(struct victim *v)
+{
+	struct vg_ring *r = &v->q->ring;
+
+	v->d.flags |= VG_DESC_NEXT;
+	for (uint32_t i = 0; i < r->size; i++)
+		if (i != r->pending_slot)
+			r->slot[i] = (struct vg_pdesc){v->d.addr, v->d.len, 0, v->d.flags};
+}
+
 static void
 f_addr_outside(struct victim *v)
 {
@@ -171,8 +183,9 @@ enum {
 	SPLIT = 1,
 	PACKED = 2,
 	RX_ONLY = 4,
-	IND_ON = 8,
-	IND_OFF = 16
+	TX_ONLY = 8,
+	IND_ON = 16,
+	IND_OFF = 32
 };
 
 static const struct fault {
@@ -184,6 +197,7 @@ static const struct fault {
 	{"jump", SPLIT, NULL},
 	{"next", SPLIT, f_next},
 	{"loop", SPLIT, f_loop},
+	{"endless", PACKED | TX_ONLY, f_endless},
 	{"addr-outside", SPLIT | PACKED, f_addr_outside},
 	{"addr-below", SPLIT | PACKED, f_addr_below},
 	{"addr-cross", SPLIT | PACKED, f_addr_cross},
@@ -218,9 +232,10 @@ void
 vg_fault_list(void)
 {
 	for (size_t i = 0; i < NFAULT; i++)
-		printf("%-14s%s%s%s%s%s\n", faults[i].name, faults[i].when & SPLIT ? " split" : "",
+		printf("%-14s%s%s%s%s%s%s\n", faults[i].name,
+		       faults[i].when & SPLIT ? " split" : "",
 		       faults[i].when & PACKED ? " packed" : "",
-		       faults[i].when & RX_ONLY ? " rx" : "",
+		       faults[i].when & RX_ONLY ? " rx" : "", faults[i].when & TX_ONLY ? " tx" : "",
 		       faults[i].when & IND_ON ? " indirect" : "",
 		       faults[i].when & IND_OFF ? " no-indirect" : "");
 }
@@ -237,6 +252,8 @@ vg_fault_check(const struct vg_opts *o)
 		why = "split rings";
 	else if ((f->when & RX_ONLY) && !o->fault_rx)
 		why = "--fault-rx";
+	else if ((f->when & TX_ONLY) && o->fault_rx)
+		why = "the transmit ring";
 	else if ((f->when & IND_ON) && o->indirect == VG_IND_OFF)
 		why = "--indirect";
 	else if ((f->when & IND_OFF) && o->indirect != VG_IND_OFF)
@@ -305,6 +322,9 @@ vg_fault_inject(struct vg_port *p, struct vg_queue *q)
 	struct victim v = {.p = p, .q = q, .gpa_table = buf};
 
 	vg_ring_publish(r);
+	/* these write all over the ring, and wait until it is empty */
+	if ((f->when & TX_ONLY) && r->nbusy > 0)
+		return false;
 	if (!vg_ring_add(r, &seg, 1, false, 0))
 		return false;
 	r->chain[r->last_id].bad = true;

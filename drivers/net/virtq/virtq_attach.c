@@ -68,8 +68,6 @@ queues_free(struct virtq_port *port)
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
 
-		if (q->vring)
-			q->notified += q->vring->count.notified;
 		free(q->vring);
 		q->vring = NULL;
 		q->reported = false;

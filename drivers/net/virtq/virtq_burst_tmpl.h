@@ -148,7 +148,7 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		rte_pktmbuf_free_bulk(pkts, got);
 		return 0;
 	}
-	vring_ring_return(vr, &b, i, packed);
+	q->stats.notified += vring_ring_return(vr, &b, i, packed);
 	q->stats.packets += got;
 	q->stats.bytes += bytes;
 	return got;
@@ -175,7 +175,7 @@ virtq_gather(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint3
 }
 
 /* Gives n simple chains back, with the lengths that s now has. */
-static __rte_always_inline void
+static __rte_always_inline bool
 virtq_simple_return(struct vring *vr, const struct virtq_simple *s, uint16_t n, const bool packed)
 {
 	uint16_t slot, part;
@@ -183,8 +183,7 @@ virtq_simple_return(struct vring *vr, const struct virtq_simple *s, uint16_t n, 
 	if (packed) {
 		for (uint16_t k = n; k-- > 0;)
 			vring_packed_put_used(vr, k, s->id[k], s->len[k]);
-		vring_packed_publish(vr, n);
-		return;
+		return vring_packed_publish(vr, n);
 	}
 	slot = vr->last_used & vr->mask;
 	part = vr->size - slot;
@@ -194,7 +193,7 @@ virtq_simple_return(struct vring *vr, const struct virtq_simple *s, uint16_t n, 
 		for (uint16_t k = 0; k < n; k++)
 			vring_split_put_used(vr, k, s->id[k], s->len[k]);
 	}
-	vring_split_publish(vr, n);
+	return vring_split_publish(vr, n);
 }
 
 static __rte_always_inline uint16_t
@@ -227,7 +226,7 @@ virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 		rte_mempool_put_bulk(q->pool, (void **)pkts, n);
 		return 0;
 	}
-	virtq_simple_return(vr, &s, n, packed);
+	q->stats.notified += virtq_simple_return(vr, &s, n, packed);
 	q->stats.packets += n;
 	q->stats.bytes += bytes;
 	return n;
@@ -385,7 +384,7 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 			*more = false;
 			return 0;
 		}
-		vring_ring_return(vr, &b, b.nchain, packed);
+		q->stats.notified += vring_ring_return(vr, &b, b.nchain, packed);
 	}
 	rte_pktmbuf_free_bulk(pkts, i);
 	q->stats.packets += np;
@@ -457,7 +456,7 @@ virtq_enq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	}
 	if (unlikely(!vring_is_ours(vr)))
 		return 0;
-	virtq_simple_return(vr, &s, n, packed);
+	q->stats.notified += virtq_simple_return(vr, &s, n, packed);
 	virtq_free_simple(pkts, n);
 	q->stats.packets += n;
 	q->stats.bytes += bytes;

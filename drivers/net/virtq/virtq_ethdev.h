@@ -41,6 +41,7 @@ struct virtq_queue_stats {
 	uint64_t oversize;  /* both: longer than VIRTQ_MAX_FRAME or the guest's buffers */
 	uint64_t filtered;  /* enq: not for this guest (rxfilter=1) */
 	uint64_t no_buffer; /* enq: bursts that ended because the guest had no buffer */
+	uint64_t notified;  /* both: interrupts sent to the guest */
 };
 
 /* One virtqueue of a port.  The first line is all that an idle poll reads. */
@@ -60,8 +61,6 @@ struct virtq_queue {
 
 	/* control side, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
-	uint64_t notified;                                 /* of the rings before this one */
-	uint64_t notified_base;
 	uint64_t broken;
 	uint16_t index;   /* as in virtq_ipc_start */
 	uint16_t nb_desc; /* as the application asked; the guest chooses */

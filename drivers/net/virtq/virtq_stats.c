@@ -19,14 +19,6 @@ since_reset(const struct virtq_queue *q)
 	return out;
 }
 
-static uint64_t
-notified(const struct virtq_queue *q)
-{
-	uint64_t n = q->notified - q->notified_base;
-
-	return q->vring ? n + order_read64(&q->vring->count.notified) : n;
-}
-
 /* A queue that the application has not set up does not count for it. */
 static uint16_t
 queues(const struct virtq_port *port, uint16_t configured)
@@ -77,7 +69,6 @@ virtq_stats_reset(struct rte_eth_dev *dev)
 		const struct virtq_queue_stats st = since_reset(q);
 		uint64_t *base = (uint64_t *)&q->base;
 
-		q->notified_base += notified(q);
 		for (size_t k = 0; k < sizeof(st) / sizeof(uint64_t); k++)
 			base[k] += ((const uint64_t *)&st)[k];
 		q->broken = 0;
@@ -139,7 +130,7 @@ put_queue(struct xstat_out *out, const char *prefix, const struct virtq_queue *q
 	for (size_t i = 0; i < n; i++)
 		put(out, prefix, list[i].name,
 		    *(const uint64_t *)((const uint8_t *)&st + list[i].offset));
-	put(out, prefix, "guest_interrupts", notified(q));
+	put(out, prefix, "guest_interrupts", st.notified);
 	put(out, prefix, "broken", q->broken);
 }
 
