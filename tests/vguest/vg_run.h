@@ -60,6 +60,8 @@ struct vg_run {
 	bool fault_done;
 	uint64_t others_at; /* packets of the other flows when it broke */
 	bool ending;
+	uint64_t naps;
+	bool late; /* --notify: vg_wait() sends */
 };
 #define VG_MAX_SAMPLES (1u << 22)
 
