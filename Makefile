@@ -20,6 +20,7 @@ include mk/unit.mk
 include mk/guest.mk
 include mk/install.mk
 include mk/check.mk
+-include mk/bench.mk
 -include $(wildcard mk/qemu.mk)
 
 .PHONY: all help deps clean
@@ -32,6 +33,7 @@ help:
 	@echo 'make qemu       QEMU with the virtio-net-ipc-pci device (fetched, patched, cached)'
 	@echo 'make guest      kernel and initramfs of the guests that demo and tests boot (cached)'
 	@echo 'make demo       the whole path in one command: deps, all, qemu, guest, traffic (root)'
+	@echo 'make bench      measures against net_vhost (QUICK=1: five minutes; doc/benchmarks.md; root)'
 	@echo 'make check      every test, one summary (root)'
 	@echo 'make unit layering format-check wire-check qemu-check e2e    its parts'
 	@echo 'make install    to PREFIX=/usr/local and, the plugin, to DPDK'"'"'s plugin folder'

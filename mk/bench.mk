@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+#
+# Measurements.  The programs are built twice: against Debian's DPDK in $(B), and
+# against one that is compiled for this machine in $(B)/native.
+
+.PHONY: bench bench-programs bench-native
+
+VGUEST := $(B)/tests/vguest
+HOSTBENCH := $(B)/tests/bench/hostbench
+PROBE := $(B)/tests/bench/probe
+COPYLIMIT := $(B)/tests/bench/copylimit
+BENCH_NATIVE := $(B)/native
+
+# The other side of the ring: light, and the same for every backend.
+VGUEST_SRC := $(wildcard tests/vguest/*.c)
+VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2
+
+$(VGUEST): $(VGUEST_SRC) $(wildcard tests/vguest/*.h) lib/include/virtq_ipc.h $(FLAGS_STAMP)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) -Ilib/include -o $@ $(VGUEST_SRC)
+
+# The loop around a burst call is not to be measured: no hardening in it.
+HOSTBENCH_SRC := tests/bench/hostbench.c tests/bench/hostbench_run.c
+$(HOSTBENCH): $(HOSTBENCH_SRC) tests/bench/hostbench.h $(FLAGS_STAMP) $(B)/dpdk.app.cflags \
+		$(B)/dpdk.app.libs
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VQ_CPPFLAGS) -std=gnu11 -O3 -g $(WARN) @$(B)/dpdk.app.cflags -o $@ \
+		$(HOSTBENCH_SRC) @$(B)/dpdk.app.libs
+
+$(PROBE) $(COPYLIMIT): $(B)/tests/bench/%: tests/bench/%.c tests/bench/cpu.h $(FLAGS_STAMP)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VQ_CPPFLAGS) -std=gnu11 -O3 -g $(WARN) -march=native -o $@ $< -lpthread
+
+bench-programs: $(PLUGIN) $(HOSTBENCH) $(VGUEST) $(PROBE) $(COPYLIMIT)
+
+bench-native:
+	$(Q)mk/deps.sh config/deps.txt config/bench-deps.txt
+	$(Q)mk/dpdk-native.sh build
+	$(Q)PKG_CONFIG_PATH=$$(mk/dpdk-native.sh pkgconfig) $(MAKE) B=$(BENCH_NATIVE) \
+		$(BENCH_NATIVE)/librte_net_virtq.so $(BENCH_NATIVE)/tests/bench/hostbench
+
+bench: bench-native
+	$(Q)$(MAKE) bench-programs
+	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $(PYTHON) -u tests/bench/bench.py \
+		--build $(B) --native $$(mk/dpdk-native.sh path)

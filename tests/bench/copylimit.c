@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/*
+ * copylimit - what no ring can beat: two threads that move the bytes through the
+ * same buffers, without any ring.
+ *
+ *   copylimit enq|deq TOUCH HOST_CPU GUEST_CPU BYTES BUFFERS MS
+ *
+ * The host's thread copies to (enq) or from (deq) one buffer after the other and
+ * measures bursts of 32; half a ring behind, the guest's thread reads (enq) or
+ * writes (deq) none, the first line or all lines of each.  The host tells its
+ * place once a burst, outside the time that is taken.
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "cpu.h"
+
+#define BURST 32u
+#define MAX_BYTES 2048u
+/* not a multiple of 4096: such buffers fall into the same sets of a cache */
+#define STRIDE 2304u
+#define LINE 64u
+
+struct work {
+	bool enq;
+	uint32_t touch; /* bytes of each buffer that the guest looks at */
+	int host, guest;
+	uint32_t bytes, buffers, ms;
+	uint8_t *ring;
+	_Alignas(128) _Atomic uint64_t place;
+	_Alignas(128) atomic_bool stop;
+	uint64_t sum;
+};
+
+static uint8_t *
+buffer(const struct work *w, uint64_t n)
+{
+	return w->ring + n % w->buffers * STRIDE;
+}
+
+static void
+touch(struct work *w, uint8_t *b, uint64_t n)
+{
+	for (uint32_t i = 0; i < w->touch; i += LINE) {
+		if (w->enq)
+			w->sum += *(volatile uint64_t *)(b + i);
+		else
+			*(volatile uint64_t *)(b + i) = n;
+	}
+}
+
+static void *
+guest(void *arg)
+{
+	struct work *w = arg;
+	uint64_t n = 0;
+
+	cpu_pin(w->guest);
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+		uint64_t to = atomic_load_explicit(&w->place, memory_order_relaxed);
+
+		/* deq: writes ahead of the host; enq: reads behind it */
+		to = w->enq ? to - (to < w->buffers / 2 ? to : w->buffers / 2)
+			    : to + w->buffers / 2;
+		for (; n < to; n++)
+			touch(w, buffer(w, n), n);
+	}
+	return NULL;
+}
+
+static void
+host(struct work *w)
+{
+	static uint8_t own[BURST][STRIDE];
+	double hz = cpu_tsc_hz();
+	uint64_t begin = __rdtsc(), end = begin, busy = 0, n = 0;
+
+	while ((double)(end - begin) < w->ms * hz / 1000) {
+		uint64_t from = __rdtsc();
+
+		for (uint32_t i = 0; i < BURST; i++) {
+			uint8_t *b = buffer(w, n + i);
+
+			memcpy(w->enq ? b : own[i], w->enq ? own[i] : b, w->bytes);
+			__asm__ volatile("" ::: "memory");
+		}
+		end = __rdtsc();
+		busy += end - from;
+		n += BURST;
+		atomic_store_explicit(&w->place, n, memory_order_relaxed);
+	}
+	printf("{\"cycles_per_packet\": %.2f, \"mpps\": %.3f}\n", (double)busy / (double)n,
+	       (double)n * hz / (double)busy / 1e6);
+}
+
+static int
+parse(struct work *w, char **argv)
+{
+	w->enq = strcmp(argv[1], "enq") == 0;
+	w->host = atoi(argv[3]);
+	w->guest = atoi(argv[4]);
+	w->bytes = (uint32_t)atoi(argv[5]);
+	w->buffers = (uint32_t)atoi(argv[6]);
+	w->ms = (uint32_t)atoi(argv[7]);
+	w->touch = strcmp(argv[2], "all") == 0 ? w->bytes : strcmp(argv[2], "first") == 0;
+	if (w->bytes == 0 || w->bytes > MAX_BYTES || w->buffers < 2 * BURST)
+		return -1;
+	w->ring = aligned_alloc(4096, (size_t)w->buffers * STRIDE + 4096 -
+					      (size_t)w->buffers * STRIDE % 4096);
+	if (!w->ring)
+		return -1;
+	memset(w->ring, 0x5a, (size_t)w->buffers * STRIDE);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct work w;
+	pthread_t thread;
+
+	if (argc != 8 || parse(&w, argv) != 0) {
+		fprintf(stderr,
+			"usage: copylimit enq|deq none|first|all HOST_CPU GUEST_CPU BYTES BUFFERS "
+			"MS (up to %u bytes, at least %u buffers)\n",
+			MAX_BYTES, 2 * BURST);
+		return 2;
+	}
+	if (pthread_create(&thread, NULL, guest, &w) != 0)
+		return EXIT_FAILURE;
+	cpu_pin(w.host);
+	host(&w);
+	atomic_store(&w.stop, true);
+	pthread_join(thread, NULL);
+	return EXIT_SUCCESS;
+}

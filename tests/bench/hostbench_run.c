@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* The loops that are measured. */
+
+#include "hostbench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <rte_ethdev.h>
+
+/* What a queue would not take stays its own, in order. */
+struct pending {
+	struct rte_mbuf *pkts[HB_MAX_BURST];
+	uint32_t n;
+};
+
+struct loop {
+	const struct hb_options *o;
+	struct hb_tally t;
+	uint32_t next; /* for IMIX */
+	bool raw;      /* every packet is one mbuf that needs no other care */
+};
+
+typedef void (*once_fn)(struct loop *l, uint16_t port, uint16_t q);
+
+static struct pending pending[HB_MAX_QUEUES];
+
+/* 7 x 64, 4 x 570, 1 x 1518: as vguest mixes them */
+static const uint16_t imix[] = {64, 570, 64, 64, 570, 64, 1518, 64, 570, 64, 64, 570};
+
+static inline uint32_t
+next_size(struct loop *l)
+{
+	if (l->o->size)
+		return l->o->size;
+	l->next = l->next + 1 == RTE_DIM(imix) ? 0 : l->next + 1;
+	return imix[l->next];
+}
+
+/* A packet of len bytes in mbufs of at most `segment` bytes. */
+static struct rte_mbuf *
+packet_new(struct rte_mempool *pool, uint32_t len, uint32_t segment)
+{
+	struct rte_mbuf *head = NULL;
+
+	while (len > 0) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+		uint32_t part = len;
+
+		if (!m)
+			rte_exit(EXIT_FAILURE, "hostbench: out of mbufs\n");
+		part = segment ? RTE_MIN(part, segment) : part;
+		part = RTE_MIN(part, rte_pktmbuf_tailroom(m));
+		rte_pktmbuf_append(m, (uint16_t)part);
+		len -= part;
+		if (!head)
+			head = m;
+		else if (rte_pktmbuf_chain(head, m) != 0)
+			rte_exit(EXIT_FAILURE, "hostbench: too many segments\n");
+	}
+	return head;
+}
+
+/*
+ * Plain mbufs, taken in bulk and set up with a store or two: what any generator
+ * has to do.  The data is not written.
+ */
+static void
+fill(struct loop *l, struct rte_mbuf **pkts, uint32_t n)
+{
+	if (!l->raw) {
+		for (uint32_t i = 0; i < n; i++)
+			pkts[i] = packet_new(l->o->pool, next_size(l), l->o->segment);
+		return;
+	}
+	if (rte_mempool_get_bulk(l->o->pool, (void **)pkts, n) != 0)
+		rte_exit(EXIT_FAILURE, "hostbench: out of mbufs\n");
+	for (uint32_t i = 0; i < n; i++) {
+		pkts[i]->data_off = RTE_PKTMBUF_HEADROOM;
+		pkts[i]->ol_flags = 0;
+		pkts[i]->pkt_len = next_size(l);
+		pkts[i]->data_len = (uint16_t)pkts[i]->pkt_len;
+	}
+}
+
+static inline void
+count(struct hb_tally *t, uint64_t cycles, uint16_t n)
+{
+	if (n > 0) {
+		t->packets += n;
+		t->busy_cycles += cycles;
+		t->busy_calls++;
+	} else {
+		t->idle_cycles += cycles;
+		t->idle_calls++;
+	}
+}
+
+static inline uint64_t
+bytes_of(const struct hb_options *o, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint64_t bytes = 0;
+
+	if (o->size)
+		return (uint64_t)n * o->size;
+	for (uint16_t i = 0; i < n; i++)
+		bytes += pkts[i]->pkt_len;
+	return bytes;
+}
+
+/* Keeps what is left of p after n packets. */
+static inline void
+shift(struct pending *p, uint32_t n)
+{
+	p->n -= n;
+	if (n > 0 && p->n > 0)
+		memmove(p->pkts, p->pkts + n, p->n * sizeof(p->pkts[0]));
+}
+
+static void
+enq_once(struct loop *l, uint16_t port, uint16_t q)
+{
+	struct pending *p = &pending[q];
+	uint64_t start, bytes;
+	uint16_t n;
+
+	if (p->n < l->o->burst) {
+		fill(l, p->pkts + p->n, l->o->burst - p->n);
+		p->n = l->o->burst;
+	}
+	/* IMIX: the packets are gone afterwards, so their bytes are counted before */
+	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
+	start = rte_rdtsc();
+	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
+	count(&l->t, rte_rdtsc() - start, n);
+	l->t.bytes += n == p->n ? bytes : bytes - bytes_of(l->o, p->pkts + n, (uint16_t)(p->n - n));
+	shift(p, n);
+}
+
+static void
+deq_once(struct loop *l, uint16_t port, uint16_t q)
+{
+	struct rte_mbuf **pkts = pending[q].pkts;
+	uint64_t start = rte_rdtsc();
+	uint16_t n = rte_eth_rx_burst(port, q, pkts, (uint16_t)l->o->burst);
+
+	count(&l->t, rte_rdtsc() - start, n);
+	if (n == 0)
+		return;
+	l->t.bytes += bytes_of(l->o, pkts, n);
+	if (l->raw)
+		rte_mempool_put_bulk(l->o->pool, (void **)pkts, n);
+	else
+		rte_pktmbuf_free_bulk(pkts, n);
+}
+
+static void
+io_once(struct loop *l, uint16_t port, uint16_t q)
+{
+	struct pending *p = &pending[q];
+	uint64_t start = rte_rdtsc(), bytes;
+	uint16_t n;
+
+	if (p->n == 0)
+		p->n = rte_eth_rx_burst(port, q, p->pkts, (uint16_t)l->o->burst);
+	if (p->n == 0) {
+		count(&l->t, rte_rdtsc() - start, 0);
+		return;
+	}
+	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
+	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
+	count(&l->t, rte_rdtsc() - start, n);
+	l->t.bytes += n == p->n ? bytes : bytes - bytes_of(l->o, p->pkts + n, (uint16_t)(p->n - n));
+	shift(p, n);
+}
+
+static void
+ports_once(struct loop *l, uint16_t port, uint16_t q)
+{
+	(void)port;
+	RTE_ETH_FOREACH_DEV(port)
+		deq_once(l, port, q);
+}
+
+static once_fn
+once_of(enum hb_mode mode)
+{
+	static const once_fn table[] = {enq_once, deq_once, io_once, deq_once, ports_once};
+
+	return table[mode];
+}
+
+static void
+go_round(struct loop *l, uint64_t cycles)
+{
+	once_fn once = once_of(l->o->mode);
+	uint64_t begin = rte_rdtsc(), now = begin;
+
+	for (uint16_t q = 0; now - begin < cycles; now = rte_rdtsc()) {
+		once(l, 0, q);
+		if (++q == l->o->queues)
+			q = 0;
+	}
+	l->t.cycles = now - begin;
+}
+
+static int
+wait_for_packet(struct loop *l)
+{
+	uint64_t hz = rte_get_tsc_hz();
+
+	for (uint32_t i = 0; i < HB_PATIENCE_S * 1000; i++) {
+		go_round(l, hz / 1000);
+		if (l->t.packets > 0 || l->o->mode >= HB_POLL)
+			return 0;
+	}
+	return -1;
+}
+
+/* The second figure of schedstat(5). */
+static uint64_t
+waited_ns(void)
+{
+	uint64_t ns = 0;
+	FILE *f = fopen("/proc/thread-self/schedstat", "r");
+
+	if (f && fscanf(f, "%*u %" SCNu64, &ns) != 1)
+		ns = 0;
+	if (f)
+		fclose(f);
+	return ns;
+}
+
+static uint64_t
+stolen(void)
+{
+	uint64_t ticks = 0;
+	FILE *f = fopen("/proc/stat", "r");
+
+	if (f && fscanf(f, "cpu %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &ticks) != 1)
+		ticks = 0;
+	if (f)
+		fclose(f);
+	return ticks;
+}
+
+static long
+switches(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_THREAD, &u) == 0 ? u.ru_nivcsw : 0;
+}
+
+static void
+measure(struct loop *l)
+{
+	uint64_t ns = waited_ns(), ticks = stolen();
+	long sw = switches();
+
+	memset(&l->t, 0, sizeof(l->t));
+	go_round(l, rte_get_tsc_hz() / 1000 * l->o->time_ms);
+	l->t.waited_ns = waited_ns() - ns;
+	l->t.stolen = stolen() - ticks;
+	l->t.switches = switches() - sw;
+}
+
+int
+hb_run(const struct hb_options *o, struct hb_tally *t)
+{
+	struct loop l = {.o = o};
+	int ret;
+
+	/* Received mbufs go back as they are only if no packet may take two. */
+	l.raw = o->segment == 0 && o->size <= RTE_MBUF_DEFAULT_DATAROOM;
+	ret = wait_for_packet(&l);
+	if (ret == 0) {
+		go_round(&l, rte_get_tsc_hz() / 1000 * o->warm_ms);
+		measure(&l);
+	}
+	*t = l.t;
+	if (o->mode == HB_ENQ || o->mode == HB_IO)
+		for (uint32_t q = 0; q < o->queues; q++) {
+			rte_pktmbuf_free_bulk(pending[q].pkts, pending[q].n);
+			pending[q].n = 0;
+		}
+	return ret;
+}
