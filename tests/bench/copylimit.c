@@ -109,8 +109,8 @@ parse(struct work *w, char **argv)
 	w->touch = strcmp(argv[2], "all") == 0 ? w->bytes : strcmp(argv[2], "first") == 0;
 	if (w->bytes == 0 || w->bytes > MAX_BYTES || w->buffers < 2 * BURST)
 		return -1;
-	w->ring = aligned_alloc(4096, (size_t)w->buffers * STRIDE + 4096 -
-					      (size_t)w->buffers * STRIDE % 4096);
+	w->ring = aligned_alloc(
+		4096, (size_t)w->buffers * STRIDE + 4096 - (size_t)w->buffers * STRIDE % 4096);
 	if (!w->ring)
 		return -1;
 	memset(w->ring, 0x5a, (size_t)w->buffers * STRIDE);

@@ -67,12 +67,14 @@ mode_of(const char *text)
 static void
 print(const struct hb_tally *t)
 {
-	printf("{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"busy_cycles\": %" PRIu64
-	       ", \"busy_calls\": %" PRIu64 ", \"idle_cycles\": %" PRIu64 ", \"idle_calls\": %" PRIu64
-	       ", \"cycles\": %" PRIu64 ", \"hz\": %" PRIu64 ", \"waited_ns\": %" PRIu64
-	       ", \"stolen\": %" PRIu64 ", \"switches\": %ld}\n",
-	       t->packets, t->bytes, t->busy_cycles, t->busy_calls, t->idle_cycles, t->idle_calls,
-	       t->cycles, rte_get_tsc_hz(), t->waited_ns, t->stolen, t->switches);
+	printf("{\"packets\": %" PRIu64 ", \"bytes\": %" PRIu64 ", \"busy_packets\": %" PRIu64
+	       ", \"busy_cycles\": %" PRIu64 ", \"disturbed\": %" PRIu64
+	       ", \"busy_calls\": %" PRIu64 ", \"idle_cycles\": %" PRIu64
+	       ", \"idle_calls\": %" PRIu64 ", \"cycles\": %" PRIu64 ", \"hz\": %" PRIu64
+	       ", \"waited_ns\": %" PRIu64 ", \"stolen\": %" PRIu64 ", \"switches\": %ld}\n",
+	       t->packets, t->bytes, t->busy_packets, t->busy_cycles, t->disturbed, t->busy_calls,
+	       t->idle_cycles, t->idle_calls, t->cycles, rte_get_tsc_hz(), t->waited_ns, t->stolen,
+	       t->switches);
 }
 
 static void
@@ -145,10 +147,10 @@ main(int argc, char **argv)
 	pool = rte_pktmbuf_pool_create("bench", MBUFS, MBUF_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	if (!pool)
 		rte_exit(EXIT_FAILURE, "hostbench: no memory for %u mbufs\n", MBUFS);
-	RTE_ETH_FOREACH_DEV(port)
+	RTE_ETH_FOREACH_DEV (port)
 		port_start(port, queues);
 	obey(queues);
-	RTE_ETH_FOREACH_DEV(port) {
+	RTE_ETH_FOREACH_DEV (port) {
 		rte_eth_dev_stop(port);
 		rte_eth_dev_close(port);
 	}

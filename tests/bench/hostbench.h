@@ -41,10 +41,12 @@ struct hb_options {
 struct hb_tally {
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t busy_cycles; /* in calls that moved packets */
+	uint64_t busy_cycles; /* in calls that moved packets and were not interrupted */
+	uint64_t busy_packets;
 	uint64_t busy_calls;
 	uint64_t idle_cycles; /* in calls that moved none */
 	uint64_t idle_calls;
+	uint64_t disturbed; /* calls that were interrupted */
 	uint64_t cycles;    /* from beginning to end */
 	uint64_t waited_ns; /* ready to run, and not running */
 	uint64_t stolen;    /* clock ticks that the hypervisor took, all processors */

@@ -12,6 +12,9 @@
 
 #include <rte_ethdev.h>
 
+/* Bursts take less than that, whatever is in them; the rest was interrupted. */
+#define INTERRUPTED_US 20u
+
 /* What a queue would not take stays its own, in order. */
 struct pending {
 	struct rte_mbuf *pkts[HB_MAX_BURST];
@@ -21,8 +24,9 @@ struct pending {
 struct loop {
 	const struct hb_options *o;
 	struct hb_tally t;
-	uint32_t next; /* for IMIX */
-	bool raw;      /* every packet is one mbuf that needs no other care */
+	uint32_t next;  /* for IMIX */
+	bool raw;       /* every packet is one mbuf that needs no other care */
+	uint64_t limit; /* cycles; a call that took longer was interrupted */
 };
 
 typedef void (*once_fn)(struct loop *l, uint16_t port, uint16_t q);
@@ -30,6 +34,7 @@ typedef void (*once_fn)(struct loop *l, uint16_t port, uint16_t q);
 static struct pending pending[HB_MAX_QUEUES];
 
 /* 7 x 64, 4 x 570, 1 x 1518: as vguest mixes them */
+#define IMIX_MAX 1518u
 static const uint16_t imix[] = {64, 570, 64, 64, 570, 64, 1518, 64, 570, 64, 64, 570};
 
 static inline uint32_t
@@ -88,10 +93,15 @@ fill(struct loop *l, struct rte_mbuf **pkts, uint32_t n)
 }
 
 static inline void
-count(struct hb_tally *t, uint64_t cycles, uint16_t n)
+count(struct loop *l, uint64_t cycles, uint16_t n)
 {
-	if (n > 0) {
-		t->packets += n;
+	struct hb_tally *t = &l->t;
+
+	t->packets += n;
+	if (unlikely(cycles > l->limit)) {
+		t->disturbed++;
+	} else if (n > 0) {
+		t->busy_packets += n;
 		t->busy_cycles += cycles;
 		t->busy_calls++;
 	} else {
@@ -136,7 +146,7 @@ enq_once(struct loop *l, uint16_t port, uint16_t q)
 	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
 	start = rte_rdtsc();
 	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
-	count(&l->t, rte_rdtsc() - start, n);
+	count(l, rte_rdtsc() - start, n);
 	l->t.bytes += n == p->n ? bytes : bytes - bytes_of(l->o, p->pkts + n, (uint16_t)(p->n - n));
 	shift(p, n);
 }
@@ -148,7 +158,7 @@ deq_once(struct loop *l, uint16_t port, uint16_t q)
 	uint64_t start = rte_rdtsc();
 	uint16_t n = rte_eth_rx_burst(port, q, pkts, (uint16_t)l->o->burst);
 
-	count(&l->t, rte_rdtsc() - start, n);
+	count(l, rte_rdtsc() - start, n);
 	if (n == 0)
 		return;
 	l->t.bytes += bytes_of(l->o, pkts, n);
@@ -168,12 +178,12 @@ io_once(struct loop *l, uint16_t port, uint16_t q)
 	if (p->n == 0)
 		p->n = rte_eth_rx_burst(port, q, p->pkts, (uint16_t)l->o->burst);
 	if (p->n == 0) {
-		count(&l->t, rte_rdtsc() - start, 0);
+		count(l, rte_rdtsc() - start, 0);
 		return;
 	}
 	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
 	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
-	count(&l->t, rte_rdtsc() - start, n);
+	count(l, rte_rdtsc() - start, n);
 	l->t.bytes += n == p->n ? bytes : bytes - bytes_of(l->o, p->pkts + n, (uint16_t)(p->n - n));
 	shift(p, n);
 }
@@ -182,7 +192,7 @@ static void
 ports_once(struct loop *l, uint16_t port, uint16_t q)
 {
 	(void)port;
-	RTE_ETH_FOREACH_DEV(port)
+	RTE_ETH_FOREACH_DEV (port)
 		deq_once(l, port, q);
 }
 
@@ -275,6 +285,9 @@ hb_run(const struct hb_options *o, struct hb_tally *t)
 	struct loop l = {.o = o};
 	int ret;
 
+	/* A byte a cycle is far more than any copy takes. */
+	l.limit = rte_get_tsc_hz() / 1000000 * INTERRUPTED_US +
+		  o->burst * (o->size ? o->size : IMIX_MAX);
 	/* Received mbufs go back as they are only if no packet may take two. */
 	l.raw = o->segment == 0 && o->size <= RTE_MBUF_DEFAULT_DATAROOM;
 	ret = wait_for_packet(&l);
