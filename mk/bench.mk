@@ -42,10 +42,10 @@ bench-programs: $(PLUGIN) $(HOSTBENCH) $(VGUEST) $(PROBE) $(COPYLIMIT)
 bench-native:
 	$(Q)mk/deps.sh config/deps.txt config/bench-deps.txt
 	$(Q)mk/dpdk-native.sh build
-	$(Q)PKG_CONFIG_PATH=$$(mk/dpdk-native.sh pkgconfig) $(MAKE) B=$(BENCH_NATIVE) \
+	$(Q)PKG_CONFIG_PATH=$$(mk/dpdk-native.sh pkgconfig) $(MAKE) -s B=$(BENCH_NATIVE) \
 		$(BENCH_NATIVE)/librte_net_virtq.so $(BENCH_NATIVE)/tests/bench/hostbench
 
 bench: bench-native
-	$(Q)$(MAKE) bench-programs
+	$(Q)$(MAKE) -s bench-programs
 	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $(PYTHON) -u tests/bench/bench.py \
 		--build $(B) --native $$(mk/dpdk-native.sh path)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""What is no cell of the table: the copy limit, latency, many ports."""
+
+import csv
+import itertools
+import json
+import statistics
+
+import cells
+import report
+from parts import Guest, Host
+
+COPY_SAMPLES = 3
+PORTS = 64
+
+
+class CopyLimit:
+    """Two threads that move the same bytes through buffers without a ring."""
+    name = "copy-limit"
+    quick = True
+
+    def run(self, bench, plan):
+        bench.say(f"\nThe copy limit: {'size':>6} {'at':<4} {'cycles':>8} {'Mpps':>8}")
+        for direction, (ring_size, touch), size in itertools.product(
+                ("enq", "deq"), ((1024, "none"), (256, "all")), (64, 256, 512, 1024, 1518)):
+            found = self._measure(bench, direction, touch, size, ring_size)
+            if not found:
+                continue
+            regime, answer = found
+            bench.say(f"  {direction:<4} {touch:<4} {size:>10} {regime:<4}  "
+                      f"{answer['cycles_per_packet']:>8.1f} {answer['mpps']:>8.2f}")
+            for ring in cells.RINGS:
+                cell = cells.Cell(ring, direction, size, ring_size=ring_size, touch=touch)
+                bench.rows.append(report.copy_row(cell, regime, answer))
+
+    def _measure(self, bench, direction, touch, size, ring_size):
+        answers = []
+        for _ in range(COPY_SAMPLES):
+            before = bench.probe.regime()
+            text = bench.lab.run(bench.copylimit, direction, touch, *bench.cpus, size, ring_size,
+                                 100)
+            if bench.probe.regime() == before:
+                answers.append((before, json.loads(text)))
+        if not answers:
+            return None
+        regime = statistics.mode(r for r, _ in answers)
+        answers = [a for r, a in answers if r == regime]
+        return regime, {k: statistics.median(a[k] for a in answers) for k in answers[0]}
+
+
+class Latency:
+    """A packet to the host and back: idle, and with 80% of the slower one's load."""
+    name = "latency"
+    quick = False
+    repeats = 5
+    ms = 300
+    window = 256
+    load = 0.8
+
+    def run(self, bench, plan):
+        rows = []
+        bench.say(f"\nA packet of 64 bytes there and back, microseconds\n"
+                  f"{'ring':<8} {'load':<8} {'backend':<12} {'p50':>8} {'p99':>8}")
+        for ring in cells.RINGS:
+            most = {b: self._ask(bench, ring, b, [f"--window={self.window}"])["rx_mpps"]
+                    for b in ("virtq", "vhost")}
+            rate = int(min(most.values()) * 1e6 * self.load)
+            for load, options in (("idle", ["--window=1"]),
+                                  ("80%", [f"--rate={rate}", f"--window={self.window}",
+                                           "--batch=1"])):
+                rows += self._compare(bench, ring, load, options)
+        with open(bench.out / "latency.csv", "w", newline="", encoding="ascii") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow(("ring", "load", "backend", "p50_us", "p99_us"))
+            out.writerows(rows)
+
+    def _compare(self, bench, ring, load, options):
+        taken = {"virtq": [], "vhost": []}
+        for i in range(self.repeats):
+            for b in list(taken)[::1 if i % 2 == 0 else -1]:
+                taken[b].append(self._ask(bench, ring, b, options)["latency_us"])
+        for backend, answers in taken.items():
+            p50, p99 = (statistics.median(a[p] for a in answers) for p in ("p50", "p99"))
+            name = report.NAMES[backend]
+            bench.say(f"{ring:<8} {load:<8} {name:<12} {p50:>8.2f} {p99:>8.2f}")
+            yield ring, load, name, p50, p99
+
+    def _ask(self, bench, ring, backend, options):
+        host = bench.park.host(backend)
+        args = ["--mode=pingpong", "--ring=1024", "--no-mergeable", *options]
+        if ring == "packed":
+            args.append("--packed")
+        guest = Guest(bench.park.builds["vguest"], bench.park.target(backend, "native", 1),
+                      bench.cpus[1], self.ms, args, bench.lab.path("vguest.log"))
+        # the host goes on until the guest has everything back
+        host.begin("io", 64, 32, 1, 0, self.ms + 200)
+        answer = guest.end()
+        host.end()
+        return answer
+
+
+class Scale:
+    """Many ports in one process, nobody on the other side."""
+    name = "scale"
+    quick = False
+
+    def run(self, bench, plan):
+        bench.say(f"\n{PORTS} ports in one process, no guest: "
+                  f"{'backend':<12} {'kB a port':>10} {'cycles an idle poll':>20}")
+        rows = []
+        for kind in ("virtq", "vhost"):
+            one, _ = self._ports(bench, kind, 1)
+            many, poll = self._ports(bench, kind, PORTS)
+            memory = (many - one) / (PORTS - 1) / 1024
+            name = report.NAMES[kind]
+            bench.say(f"{'':>37} {name:<12} {memory:>10.1f} {poll:>20.1f}")
+            rows.append((name, PORTS, f"{memory:.1f}", f"{poll:.2f}"))
+        with open(bench.out / "scale.csv", "w", newline="", encoding="ascii") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow(("backend", "ports", "kilobytes_per_port", "cycles_per_idle_poll"))
+            out.writerows(rows)
+
+    def _ports(self, bench, kind, count):
+        """(resident bytes and heap, cycles of an idle poll)"""
+        base = bench.lab.tmp / f"scale-{kind}-{count}"
+        vdevs = [f"eth_virtq{i},connector={base}" if kind == "virtq" else
+                 f"net_vhost{i},iface={base}-{i}" for i in range(count)]
+        host = Host(bench.lab, f"scale-{kind}-{count}", bench.park.builds["native"], vdevs,
+                    bench.cpus[0])
+        answer = host.run("ports", 64, 32, 1, 20, 200)
+        memory = host.memory()
+        host.stop()
+        return (memory["resident"] + memory["heap"],
+                answer["idle_cycles"] / max(answer["idle_calls"], 1))
+
+
+ALL = (CopyLimit(), Latency(), Scale())

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""Table and CSV files."""
+
+import csv
+
+import cells
+
+COLUMNS = ("cell ring direction size mergeable in_order queues burst regime backend "
+           "cycles_per_packet mpps ratio_vs_vhost ci_low ci_high").split()
+NAMES = {"virtq": "virtq", "vhost": "net_vhost", "vhost2": "net_vhost", "memif": "net_memif",
+         "user": "net_vhost+virtio_user", "null": "net_null", "copy": "copy"}
+
+HEADING = (f"{'ratio':>6} {'95% interval':>15} {'limit':>6}  {'cell':<28} {'at':<4} "
+           f"{'virtq':>7} {'vhost':>7} {'raw':>6} {'raw':>6} {'ratio':>6}  "
+           f"{'Mpps':>6} {'vhost':>6} {'ratio':>5}  {'memif':>6} {'ratio':>5}  "
+           f"{'pairs':>5} {'guest':>6} {'idle':>5}")
+
+
+def _text(value, width, digits):
+    return f"{value:{width}.{digits}f}" if value is not None else " " * (width - 1) + "-"
+
+
+def _mark(ratio):
+    """~ where the interval holds 1: no difference is claimed."""
+    return "" if ratio is None or ratio.claimed else "~"
+
+
+def verdict(result):
+    """What is wrong with that result, as a list of words."""
+    cell, ratio = result.cell, result.ratios.get(result.cell.backends[0])
+    words = []
+    if ratio is None:
+        words.append("too few undisturbed samples")
+    elif cell.note == "same":
+        if ratio.low > 1 or ratio.high < 1:
+            words.append("the same driver twice is not 1: distrust this run")
+    elif cell.limit is not None:
+        if ratio.median > cell.limit:
+            words.append(f"above {cell.limit:.2f}")
+        memif = result.memif_ratio
+        if memif and cell.size == 64 and memif.median > cells.MEMIF_LIMIT[cell.direction]:
+            words.append(f"net_memif: above {cells.MEMIF_LIMIT[cell.direction]:.2f}")
+        least = cells.MPPS_LIMIT.get(cell.name)
+        if least and result.mpps_ratio and result.mpps_ratio.median < least:
+            words.append(f"Mpps below {least:.1f} times")
+    if cell.direction != "empty":
+        heavy = [NAMES[b] for b, s in result.sides.items() if s.guest_cycles >= s.raw]
+        if heavy:
+            words.append("the guest is the bottleneck of " + ", ".join(heavy))
+    return words
+
+
+def line(result):
+    """One line of the table, ratio first."""
+    cell = result.cell
+    first = cell.backends[0]
+    ours, theirs = result.sides.get(first), result.sides.get("vhost")
+    memif = result.sides.get("memif")
+    ratio, raw = result.ratios.get(first), result.raw_ratios.get(first)
+    worst = max((s for s in result.sides.values()), key=lambda s: s.guest_cycles, default=None)
+    span = f"{ratio.low:.3f}..{ratio.high:.3f}" if ratio else "-"
+    words = verdict(result)
+
+    def of(side, name):
+        return getattr(side, name) if side else None
+    return " ".join((
+        f"{_text(ratio and ratio.median, 5, 2)}{_mark(ratio) or ' '}", f"{span:>15}",
+        f"{_text(cell.limit, 6, 2)} ", f"{cell.name:<28} {result.regime:<4}",
+        _text(of(ours, "net"), 7, 1), _text(of(theirs, "net"), 7, 1),
+        _text(of(ours, "raw"), 6, 1), _text(of(theirs, "raw"), 6, 1),
+        _text(raw and raw.median, 6, 2) + " ",
+        _text(of(ours, "mpps"), 6, 2), _text(of(theirs, "mpps"), 6, 2),
+        _text(result.mpps_ratio and result.mpps_ratio.median, 5, 2) + " ",
+        _text(of(memif, "net"), 6, 1),
+        _text(result.memif_ratio and result.memif_ratio.median, 5, 2) + " ",
+        f"{ratio.pairs if ratio else 0:>5}", _text(of(worst, "guest_cycles"), 6, 1),
+        _text(100 * worst.guest_idle if worst else None, 4, 0) + "%",
+        "  " + "; ".join(words) if words else "")).rstrip()
+
+
+def legend():
+    """How to read the table."""
+    return ("Host cycles a packet in the burst call, net_null's in the same program subtracted; "
+            "raw: not subtracted.\n"
+            "ratio: median over pairs of virtq to net_vhost; ~: the interval holds 1, no "
+            "difference is claimed.\n"
+            "guest: cycles a packet of the other side, the dearest of the backends', and how "
+            "idle it is.")
+
+
+def _row(cell, regime, backend, cycles, mpps, ratio):
+    def number(v):
+        return "" if v is None else f"{v:.4f}"
+    return dict(zip(COLUMNS, (
+        cell.name, cell.ring, cell.direction,
+        0 if cell.direction == "empty" else cell.size, int(cell.mergeable), int(cell.in_order),
+        cell.queues, cell.burst, regime, NAMES[backend], number(cycles), number(mpps),
+        number(ratio and ratio.median), number(ratio and ratio.low),
+        number(ratio and ratio.high))))
+
+
+def rows(result):
+    """One row a backend; cycles are net, net_null's row says of what."""
+    for backend, side in result.sides.items():
+        yield _row(result.cell, result.regime, backend, side.net, side.mpps,
+                   result.ratios.get(backend))
+    yield _row(result.cell, result.regime, "null", result.harness, None, None)
+
+
+def copy_row(cell, regime, answer):
+    """The copy limit of a cell."""
+    return _row(cell, regime, "copy", answer["cycles_per_packet"], answer["mpps"], None)
+
+
+def write_rows(path, all_rows):
+    """results.csv"""
+    with open(path, "w", newline="", encoding="ascii") as file:
+        out = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        out.writeheader()
+        out.writerows(all_rows)
+
+
+def write_journal(path, journal):
+    """samples.csv: every sample, also those that did not count."""
+    with open(path, "w", newline="", encoding="ascii") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow("cell backend raw_cycles mpps guest_cycles guest_idle packets_per_call "
+                     "regime disturbed".split())
+        for name, s in journal:
+            out.writerow((name, NAMES[s.backend], f"{s.cycles:.3f}", f"{s.mpps:.4f}",
+                          f"{s.guest_cycles:.2f}", f"{s.guest_idle:.4f}", f"{s.per_call:.1f}",
+                          s.regime, s.disturbed))

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""One sample, and the rounds that make a cell."""
+
+import dataclasses
+import statistics
+
+from lab.core import LabError
+
+# A sample that lost more of its time than that to others is dropped.
+WAITED_SHARE = 0.005
+HARNESS_SAMPLES = 3
+
+
+@dataclasses.dataclass
+class Sample:
+    """What one backend did in one sample; cycles are those of the burst calls."""
+    backend: str
+    cycles: float
+    mpps: float
+    guest_cycles: float  # of the other side, for each packet of ours
+    guest_idle: float
+    per_call: float
+    regime: str          # near, far or mixed
+    disturbed: str       # why it does not count, or ""
+
+
+@dataclasses.dataclass
+class Plan:
+    """How long and how often."""
+    pairs: int
+    warm_ms: int
+    time_ms: int
+    keep_disturbed: bool
+
+    @property
+    def guest_ms(self):
+        """The other side goes on until the host has surely finished."""
+        return self.warm_ms + self.time_ms + 50
+
+
+def _cycles(answer, empty):
+    if empty:
+        return answer["idle_cycles"] / max(answer["idle_calls"], 1)
+    return answer["busy_cycles"] / max(answer["busy_packets"], 1)
+
+
+class Sampler:
+    """Takes samples."""
+
+    def __init__(self, park, probe, plan):
+        self.park, self.probe, self.plan = park, probe, plan
+        self._harness = {}
+        self.journal = []  # (cell name, sample), all of them
+
+    def _run(self, host, cell):
+        """The host's part of a sample."""
+        plan = self.plan
+        if cell.direction == "empty":
+            # A first packet, so that the other side is surely there.
+            host.run("enq", 64, 1, 1, 0, 1)
+            return host.run("poll", 64, 32, 1, plan.warm_ms, plan.time_ms)
+        return host.run(cell.direction, cell.size, cell.burst, cell.queues, plan.warm_ms,
+                        plan.time_ms, cell.segment)
+
+    def _with_vguest(self, cell, backend):
+        host = self.park.host(backend, cell.build, cell.queues)
+        guest = self.park.guest(cell, backend, self.plan.guest_ms)
+        try:
+            before = guest.waited_ns()
+            answer = self._run(host, cell)
+            waited = guest.waited_ns() - before
+        except LabError:
+            guest.end()  # its own reason comes first
+            raise
+        other = guest.end()
+        # vguest counts what it sent and what it received, io has both.
+        ways = 2 if cell.direction == "io" else 1
+        return answer, other.get("cycles_per_packet", 0) * ways, waited
+
+    def _with_peer(self, cell, host, peer):
+        """A DPDK port on the other side; it starts first, and waits for packets."""
+        way = {"enq": "deq", "deq": "enq"}[cell.direction]
+        plan = self.plan
+        peer.begin(way, cell.size, 32, 1, 0, plan.guest_ms)
+        answer = self._run(host, cell)
+        other = peer.end()
+        return answer, _cycles(other, False), other["waited_ns"]
+
+    def _parts(self, cell, backend):
+        if backend == "memif":
+            host = self.park.host("memif", cell.build, cell.queues)
+            return self._with_peer(cell, host, self.park.host("memif-client", cell.build,
+                                                              cell.queues))
+        if backend == "user":
+            host = self.park.host("vhost", cell.build, cell.queues)
+            peer = self.park.user(cell)
+            try:
+                return self._with_peer(cell, host, peer)
+            finally:
+                peer.stop()
+        return self._with_vguest(cell, backend)
+
+    def sample(self, cell, backend):
+        """One sample of one backend."""
+        before = self.probe.regime()
+        answer, guest_cycles, guest_waited = self._parts(cell, backend)
+        after = self.probe.regime()
+        seconds = answer["cycles"] / answer["hz"]
+        packets = answer["packets"]
+        waited = max(answer["waited_ns"], guest_waited) / 1e9
+        why = [text for on, text in (
+            (before != after, "moved"), (answer["stolen"] > 0, "stolen"),
+            (waited > WAITED_SHARE * seconds, "preempted")) if on]
+        if self.plan.keep_disturbed:
+            why = [w for w in why if w == "moved"]
+        sample = Sample(
+            backend, _cycles(answer, cell.direction == "empty"), packets / seconds / 1e6,
+            guest_cycles, 1 - guest_cycles * packets / answer["cycles"],
+            packets / max(answer["busy_calls"], 1),
+            before if before == after else "mixed", " ".join(why))
+        self.journal.append((cell.name, sample))
+        return sample
+
+    def harness(self, cell):
+        """Cycles that the program around the driver costs, measured with net_null."""
+        key = (cell.build, cell.direction, cell.burst, cell.queues, cell.segment)
+        if key not in self._harness:
+            empty = cell.direction == "empty"
+            host = self.park.host("silence" if empty else "null", cell.build, cell.queues)
+            mode = "poll" if empty else cell.direction
+            size = cell.size if cell.segment else 64
+            self._harness[key] = statistics.median(
+                _cycles(host.run(mode, size, cell.burst, cell.queues, 10, 100, cell.segment),
+                        empty)
+                for _ in range(HARNESS_SAMPLES))
+        return self._harness[key]
+
+    def rounds(self, cell):
+        """ABBA: each round measures every backend once, every other one backwards.
+        Yields nothing but returns the undisturbed rounds by regime."""
+        by_regime = {}
+        for attempt in range(2 * self.plan.pairs):
+            order = cell.backends if attempt % 2 == 0 else cell.backends[::-1]
+            samples = [self.sample(cell, b) for b in order]
+            for s in samples:
+                if not s.disturbed:
+                    rounds = by_regime.setdefault(s.regime, {})
+                    rounds.setdefault(attempt, {})[s.backend] = s
+            if max((_complete(r, cell) for r in by_regime.values()), default=0) \
+                    >= self.plan.pairs:
+                break
+        return {regime: list(rounds.values()) for regime, rounds in by_regime.items()}
+
+
+def _complete(rounds, cell):
+    return sum(len(r) == len(cell.backends) for r in rounds.values())
