@@ -4,15 +4,16 @@
 """Measures eth_virtq against net_vhost and net_memif; see doc/benchmarks.md.
 
 environment: QUICK=1 (five minutes), CELLS=regex (only those), PAIRS=N,
+SWEEPS=N (times it goes round the cells, for those whose regime was another),
 BENCH_CPUS=HOST,GUEST, KEEP=1 (count disturbed samples too: on a machine that
 does other work, to try things out)
 """
 
 import argparse
+import itertools
 import os
 import re
 import sys
-import time
 from pathlib import Path
 
 import cells
@@ -39,18 +40,19 @@ def arguments():
 
 
 def choice():
-    """(plan, cells, extras) that the environment asks for."""
+    """(plan, cells, extras, sweeps) that the environment asks for."""
     quick = os.environ.get("QUICK", "0") not in ("", "0")
     try:
         pairs = int(os.environ.get("PAIRS", "6" if quick else "12"))
+        sweeps = int(os.environ.get("SWEEPS", "1" if quick else "2"))
         wanted = re.compile(os.environ.get("CELLS", ""))
     except (ValueError, re.error) as e:
-        raise LabError(f"PAIRS is a number and CELLS a regular expression: {e}") from None
+        raise LabError(f"PAIRS and SWEEPS are numbers and CELLS a regular expression: {e}") from None
     if pairs < figures.FEWEST:
         raise LabError(f"PAIRS={pairs}: at least {figures.FEWEST}, fewer say nothing")
     plan = Plan(pairs, 30 if quick else 50, 300 if quick else 350,
                 os.environ.get("KEEP", "0") not in ("", "0"))
-    # Cells that are in --full alone can be asked for in a quick run too.
+    # Cells of the long run can be asked for in a quick one.
     every = list(cells.quick() if quick and not wanted.pattern else cells.full())
     chosen = [c for c in every if wanted.search(c.name)]
     others = [e for e in extras.ALL if wanted.search(e.name) and (e.quick or not quick or
@@ -59,7 +61,7 @@ def choice():
         raise LabError(f"CELLS={wanted.pattern}: no cell is called so; the names are "
                        f"{', '.join(c.name for c in every[:4])} ... and "
                        f"{', '.join(e.name for e in extras.ALL)}")
-    return plan, chosen, others
+    return plan, chosen, others, sweeps
 
 
 class Run:
@@ -75,64 +77,78 @@ class Run:
         self.park = Park(lab, builds, self.cpus)
         self.probe = Probe(lab, tests / "probe", self.cpus)
         self.lab = lab
-        self.results, self.rows, self.failed, self.lines = [], [], [], []
+        self.results, self.failed = {}, {}  # by cell and regime; by cell
+        self.rows, self.lines = [], []
+
+    @staticmethod
+    def show(text):
+        """To the terminal."""
+        print(text)
 
     def say(self, text=""):
         """To the terminal, and to the table that stays."""
         print(text)
         self.lines.append(text)
-        (self.out / "table.txt").write_text("\n".join(self.lines) + "\n", "utf-8")
 
     def cell(self, sampler, cell):
         """Measures one cell and shows it."""
         try:
             harness = sampler.harness(cell)
-            found = sampler.rounds(cell)
+            found = sampler.measure(cell)
         except LabError as e:
-            self.failed.append(cell.name)
-            self.say(f"{'failed':>6} {'':>22}  {cell.name:<28} {e}")
+            self.failed[cell] = f"{'failed':>6} {'':>22}  {cell.name:<28} {e}"
+            self.show(self.failed[cell])
             return
-        for regime, rounds in sorted(found.items()):
-            if regime == "mixed" or (len(found) > 1 and len(rounds) < figures.FEWEST):
-                continue
-            result = figures.evaluate(cell, regime, rounds, harness)
-            self.results.append(result)
-            self.rows.extend(report.rows(result))
-            self.say(report.line(result))
+        for regime in found:
+            result = figures.evaluate(cell, regime, sampler.rounds(cell, regime), harness)
+            self.results[cell, regime] = result
+            self.show(report.line(result))
         if not found:
-            self.failed.append(cell.name)
-            self.say(f"{'-':>6} {'':>22}  {cell.name:<28} all samples were disturbed: is "
-                     "something else running? (KEEP=1 counts them)")
+            self.show(f"{'-':>6} {'':>22}  {cell.name:<28} all samples were disturbed: is "
+                      "something else running? (KEEP=1 counts them)")
 
-    def all_cells(self, sampler, chosen):
-        """One after the other, with progress for whoever waits."""
-        if not chosen:
-            return
+    def all_cells(self, sampler, chosen, sweeps):
+        """One after the other, with progress for whoever waits.  The processors move
+        now and then: going round again fills what the other regime lacks."""
         each = sampler.plan.guest_ms / 1000 + OVERHEAD_S
-        left = sum(len(c.backends) for c in chosen) * sampler.plan.pairs * each
-        print(f"{len(chosen)} cells, about {left / 60:.0f} minutes; more if others disturb")
-        self.say(report.HEADING)
-        begin = time.monotonic()
-        for n, cell in enumerate(chosen):
+        left = sum(len(c.backends) for c in chosen) * sampler.plan.pairs * each / 60
+        print(f"{len(chosen)} cells, about {left:.0f} minutes"
+              + (f", up to {sweeps} times" if sweeps > 1 else "") + "; more if others disturb")
+        print(report.HEADING)
+        for sweep, (n, cell) in itertools.product(range(sweeps), enumerate(chosen)):
+            if sweep and (cell in self.failed or sampler.has_enough(cell)):
+                continue
             if sys.stderr.isatty():
-                spent = (time.monotonic() - begin) / 60
-                more = spent / n * (len(chosen) - n) if n else left / 60
-                print(f"\r{n + 1}/{len(chosen)} {cell.name}, {more:.0f} minutes to go   ",
-                      end="\r", file=sys.stderr)
+                print(f"\r{sweep + 1}: {n + 1}/{len(chosen)} {cell.name} ... ", end="\r",
+                      file=sys.stderr)
             self.cell(sampler, cell)
-            report.write_rows(self.out / "results.csv", self.rows)
+            report.write_rows(self.out / "results.csv", self.all_rows(chosen))
             report.write_journal(self.out / "samples.csv", sampler.journal)
-        self.say(report.legend())
+
+    def in_order(self, chosen):
+        """Results as the cells stand, near before far."""
+        return [self.results[c, r] for r in ("near", "far") for c in chosen
+                if (c, r) in self.results]
+
+    def all_rows(self, chosen):
+        """What results.csv has."""
+        return [row for r in self.in_order(chosen) for row in report.rows(r)] + self.rows
+
+    def table(self, chosen):
+        """The lines of the table that stays."""
+        return [report.HEADING, *map(report.line, self.in_order(chosen)),
+                *self.failed.values(), report.legend()]
 
     def summary(self):
         """What did not come out as it should; the exit status."""
-        above = [r.cell.name for r in self.results if r.cell.limit is not None
+        results = self.results.values()
+        above = [r.cell.name for r in results if r.cell.limit is not None
                  and (ratio := r.ratios.get("virtq")) and ratio.median > 1]
-        missed = [r.cell.name for r in self.results if report.verdict(r)]
-        good = len(self.results) - len(missed)
+        missing = [getattr(c, "name", c) for c in self.failed]
+        good = sum(not report.verdict(r) for r in results)
         self.say()
-        self.say(f"{good} of {len(self.results)} results as they should be")
-        for text, names in (("slower than net_vhost", above), ("not measured", self.failed)):
+        self.say(f"{good} of {len(results)} results as they should be")
+        for text, names in (("slower than net_vhost", above), ("not measured", missing)):
             if names:
                 self.say(f"{text}: {', '.join(dict.fromkeys(names))}")
         return 1 if self.failed else 0
@@ -141,25 +157,31 @@ class Run:
 def main():
     args = arguments()
     raise_on_signals()
-    plan, chosen, others = choice()
+    plan, chosen, others, sweeps = choice()
     out = Path(args.build) / "bench"
     out.mkdir(parents=True, exist_ok=True)
+    for old in (*out.glob("*.csv"), *out.glob("*.svg"), *out.glob("table.txt")):
+        old.unlink()
     with Lab(out / "logs") as lab:
         huge.reserve(lab, HUGE_MB)
         run = Run(lab, args, out)
         for text in machine.header(TOP, run.probe.nanoseconds(), run.cpus):
             run.say(text)
         sampler = Sampler(run.park, run.probe, plan)
-        run.all_cells(sampler, chosen)
+        if chosen:
+            run.all_cells(sampler, chosen, sweeps)
+            run.lines += run.table(chosen)
         for extra in others:
             try:
                 extra.run(run, plan)
             except LabError as e:
-                run.failed.append(extra.name)
+                run.failed[extra.name] = str(e)
                 run.say(f"{extra.name}: {e}")
-        report.write_rows(out / "results.csv", run.rows)
-        plots.draw(run, out)
+        rows = run.all_rows(chosen)
+        report.write_rows(out / "results.csv", rows)
+        plots.draw(rows, out)
         status = run.summary()
+        (out / "table.txt").write_text("\n".join(run.lines) + "\n", "utf-8")
     print(f"figures in {out}/: table.txt, results.csv, samples.csv, *.svg")
     return status
 

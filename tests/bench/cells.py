@@ -142,7 +142,7 @@ def full():
         yield from (Cell(r, d, ring_size=n) for n in (256, 4096))
         yield from (Cell(r, d, hdr_off=n) for n in (0, 116))
         yield from (Cell(r, d, s, touch=t) for s in (64, 1518) for t in ("first", "all"))
-    yield from (Cell("split", d, s, backends=("vhost", "user"), note="user")
+    yield from (Cell("split", d, s, backends=("user", "vhost"), note="user")
                 for d in ("enq", "deq") for s in (64, 1518))
     yield from (Cell(r, d, s, build="debian") for r, d, s in
                 itertools.product(RINGS, ("enq", "deq"), (64, 256, 1518, "imix")))

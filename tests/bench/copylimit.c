@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 
 #include "cpu.h"
 
@@ -24,13 +25,14 @@
 /* not a multiple of 4096: such buffers fall into the same sets of a cache */
 #define STRIDE 2304u
 #define LINE 64u
+#define HUGE ((size_t)2 << 20)
 
 struct work {
 	bool enq;
 	uint32_t touch; /* bytes of each buffer that the guest looks at */
 	int host, guest;
 	uint32_t bytes, buffers, ms;
-	uint8_t *ring;
+	uint8_t *ring, *own;
 	_Alignas(128) _Atomic uint64_t place;
 	_Alignas(128) atomic_bool stop;
 	uint64_t sum;
@@ -75,7 +77,6 @@ guest(void *arg)
 static void
 host(struct work *w)
 {
-	static uint8_t own[BURST][STRIDE];
 	double hz = cpu_tsc_hz();
 	uint64_t begin = __rdtsc(), end = begin, busy = 0, n = 0;
 
@@ -83,9 +84,9 @@ host(struct work *w)
 		uint64_t from = __rdtsc();
 
 		for (uint32_t i = 0; i < BURST; i++) {
-			uint8_t *b = buffer(w, n + i);
+			uint8_t *b = buffer(w, n + i), *own = w->own + i * STRIDE;
 
-			memcpy(w->enq ? b : own[i], w->enq ? own[i] : b, w->bytes);
+			memcpy(w->enq ? b : own, w->enq ? own : b, w->bytes);
 			__asm__ volatile("" ::: "memory");
 		}
 		end = __rdtsc();
@@ -95,6 +96,19 @@ host(struct work *w)
 	}
 	printf("{\"cycles_per_packet\": %.2f, \"mpps\": %.3f}\n", (double)busy / (double)n,
 	       (double)n * hz / (double)busy / 1e6);
+}
+
+/* Huge pages, as guests and mempools have them; small ones if there are none. */
+static uint8_t *
+memory(size_t bytes)
+{
+	size_t all = (bytes + HUGE - 1) / HUGE * HUGE;
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+	void *p = mmap(NULL, all, PROT_READ | PROT_WRITE, flags | MAP_HUGETLB, -1, 0);
+
+	if (p == MAP_FAILED)
+		p = mmap(NULL, all, PROT_READ | PROT_WRITE, flags, -1, 0);
+	return p == MAP_FAILED ? NULL : memset(p, 0x5a, bytes);
 }
 
 static int
@@ -109,11 +123,10 @@ parse(struct work *w, char **argv)
 	w->touch = strcmp(argv[2], "all") == 0 ? w->bytes : strcmp(argv[2], "first") == 0;
 	if (w->bytes == 0 || w->bytes > MAX_BYTES || w->buffers < 2 * BURST)
 		return -1;
-	w->ring = aligned_alloc(
-		4096, (size_t)w->buffers * STRIDE + 4096 - (size_t)w->buffers * STRIDE % 4096);
-	if (!w->ring)
+	w->ring = memory((size_t)w->buffers * STRIDE);
+	w->own = memory(BURST * STRIDE);
+	if (!w->ring || !w->own)
 		return -1;
-	memset(w->ring, 0x5a, (size_t)w->buffers * STRIDE);
 	return 0;
 }
 

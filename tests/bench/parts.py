@@ -197,7 +197,9 @@ class Park:
         vdev = (f"net_virtio_user0,path={sock},queue_size={cell.ring_size},"
                 f"packed_vq={int(cell.ring == 'packed')},mrg_rxbuf={int(cell.mergeable)},"
                 f"in_order={int(cell.in_order)}")
-        return Host(self.lab, "virtio_user", self.builds[cell.build], [vdev], self.cpus[1], 1)
+        # vhost-user takes eight regions at most: memory in one piece
+        return Host(self.lab, "virtio_user", self.builds[cell.build], [vdev], self.cpus[1], 1,
+                    ["--single-file-segments"])
 
 
 def processors():

@@ -49,15 +49,15 @@ plot {", ".join(lines)}
 """
 
 
-def draw(run, out):
+def draw(rows, out):
     """One file for each ring, direction, regime and value."""
     if not shutil.which("gnuplot"):
-        run.say("no plots: gnuplot is missing (make deps does not install it, make bench does)")
+        print("no plots: gnuplot is missing (make deps does not install it, make bench does)")
         return
     for ring in cells.RINGS:
         for direction in ("enq", "deq", "io"):
             for regime in ("near", "far"):
-                points = _points(run.rows, ring, direction, regime)
+                points = _points(rows, ring, direction, regime)
                 if "virtq" not in points:
                     continue
                 for column, short, label in VALUES:

@@ -51,6 +51,7 @@ class Sampler:
     def __init__(self, park, probe, plan):
         self.park, self.probe, self.plan = park, probe, plan
         self._harness = {}
+        self._rounds = {}  # by cell, regime and number: {backend: sample}
         self.journal = []  # (cell name, sample), all of them
 
     def _run(self, host, cell):
@@ -136,21 +137,31 @@ class Sampler:
                 for _ in range(HARNESS_SAMPLES))
         return self._harness[key]
 
-    def rounds(self, cell):
-        """ABBA: each round measures every backend once, every other one backwards.
-        Yields nothing but returns the undisturbed rounds by regime."""
-        by_regime = {}
+    def has_enough(self, cell):
+        """Whether the cell has its pairs in the regime that is now."""
+        return _complete(self._rounds.get(cell, {}).get(self.probe.regime(), {}), cell) \
+            >= self.plan.pairs
+
+    def measure(self, cell):
+        """ABBA: each round measures every backend once, every other one backwards, until
+        one regime has its pairs.  The regimes that have got some."""
+        regimes = self._rounds.setdefault(cell, {})
+        got = set()
+        first = len(self.journal)  # numbers that no earlier round has
         for attempt in range(2 * self.plan.pairs):
             order = cell.backends if attempt % 2 == 0 else cell.backends[::-1]
-            samples = [self.sample(cell, b) for b in order]
-            for s in samples:
-                if not s.disturbed:
-                    rounds = by_regime.setdefault(s.regime, {})
-                    rounds.setdefault(attempt, {})[s.backend] = s
-            if max((_complete(r, cell) for r in by_regime.values()), default=0) \
-                    >= self.plan.pairs:
+            for s in [self.sample(cell, b) for b in order]:
+                if not s.disturbed and s.regime != "mixed":
+                    rounds = regimes.setdefault(s.regime, {})
+                    rounds.setdefault(first + attempt, {})[s.backend] = s
+                    got.add(s.regime)
+            if any(_complete(regimes[r], cell) >= self.plan.pairs for r in got):
                 break
-        return {regime: list(rounds.values()) for regime, rounds in by_regime.items()}
+        return sorted(got)
+
+    def rounds(self, cell, regime):
+        """The undisturbed samples of that regime, round by round."""
+        return list(self._rounds[cell][regime].values())
 
 
 def _complete(rounds, cell):
