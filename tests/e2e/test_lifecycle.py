@@ -2,6 +2,8 @@
 # Copyright (c) 2026 The virtq project
 """Each side stops, is killed and starts again; traffic returns by itself."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -88,13 +90,15 @@ def test_kill_testpmd_again_and_again(lab):
     pair = Pair(lab)
     for _ in range(5):
         pair.vm.run("iperf3 -s -D -1")
-        client = lab.start("flood.log", *pair.netns.exec("iperf3", "-u", "-b", "200M", "-t", "2",
+        client = lab.start("flood.log", *pair.netns.exec("iperf3", "-u", "-b", "200M", "-t", "20",
                                                          "-c", GUEST_IP))
+        until("the flood arriving", 10, lambda: pair.pmd.stats(0)["TX-packets"] > 5000)
         pair.pmd.kill()
         pair.pmd.start()
-        works(pair)
+        pair.wait_traffic()
         client.kill()
-        pair.vm.run("killall iperf3 2>/dev/null || true")
+        pair.vm.run("killall iperf3 2>/dev/null; true")
+        works(pair)
 
 
 def test_kill_qemu_under_tcp(lab):
@@ -144,8 +148,6 @@ def test_nothing_leaks_over_reconnects(lab):
 
 def test_stopped_testpmd_does_not_hold_the_guest(lab):
     """A host process that is stopped keeps nothing in QEMU waiting without a bound."""
-    import os
-    import signal
     pair = Pair(lab)
     works(pair)
     os.kill(pair.pmd.process.pid, signal.SIGSTOP)

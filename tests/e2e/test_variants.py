@@ -12,10 +12,10 @@ VERSION_1, MRG_RXBUF, INDIRECT, EVENT_IDX = 32, 15, 28, 29
 # name: machine, kind of the device, its properties, features the guest must have, must not have
 VARIANTS = {
     "plain": ("pc", "", {}, [VERSION_1, MRG_RXBUF, INDIRECT, EVENT_IDX], []),
-    "legacy": ("pc", "transitional", {"disable-modern": "on"}, [MRG_RXBUF], [VERSION_1]),
-    "legacy-10-byte-header": ("pc", "transitional", {"disable-modern": "on", "mrg_rxbuf": "off"},
+    "legacy": ("pc", "", {"disable-modern": "on"}, [MRG_RXBUF], [VERSION_1]),
+    "legacy-10-byte-header": ("pc", "", {"disable-modern": "on", "mrg_rxbuf": "off"},
                               [], [VERSION_1, MRG_RXBUF]),
-    "legacy-bare": ("pc", "transitional",
+    "legacy-bare": ("pc", "",
                     {"disable-modern": "on", "mrg_rxbuf": "off", "indirect_desc": "off",
                      "event_idx": "off"}, [], [VERSION_1, MRG_RXBUF, INDIRECT, EVENT_IDX]),
     "transitional-q35": ("q35", "transitional", {}, [VERSION_1], []),
@@ -27,7 +27,7 @@ VARIANTS = {
     "modern-no-event-idx": ("pc", "non-transitional", {"event_idx": "off"}, [VERSION_1],
                             [EVENT_IDX]),
     "intx": ("pc", "", {"vectors": 0}, [VERSION_1], []),
-    "intx-legacy-no-event-idx": ("pc", "transitional",
+    "intx-legacy-no-event-idx": ("pc", "",
                                  {"vectors": 0, "disable-modern": "on", "event_idx": "off"}, [],
                                  [VERSION_1, EVENT_IDX]),
     "no-ctrl-vq-no-status": ("q35", "", {"ctrl_vq": "off", "ctrl_rx": "off", "ctrl_vlan": "off",
@@ -57,8 +57,7 @@ def test_jumbo_frames(lab, mergeable, mbufs):
     """60 to 9014 bytes; mbufs that hold a packet, and chains of small ones."""
     args = MULTI_SEGMENT if mbufs == "segments" else ["--mbuf-size=9600",
                                                       "--total-num-mbufs=4096"]
-    pair = Pair(lab, Nic(0, host_mtu=9000, mrg_rxbuf=mergeable), mtu=9000,
-                testpmd=args + ["--max-pkt-len=9018", "--enable-scatter"])
+    pair = Pair(lab, Nic(0, host_mtu=9000, mrg_rxbuf=mergeable), mtu=9000, testpmd=args)
     both_ways(pair.host, pair.guest, 5000, size="60-9014", window=64)
     both_ways(pair.host, pair.guest, 2000, size="9014", window=64)
 
