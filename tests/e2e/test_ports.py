@@ -43,11 +43,12 @@ def test_attach_and_detach_while_others_forward(lab):
     flow = traffic.flow(pair.host, pair.guest, 150000, timeout=90)
     for _ in range(5):
         pair.pmd.command("port attach eth_virtq7")
+        pair.pmd.command("port start 2")
         # testpmd counts a new port among those it forwards, and then refuses to
         # stop it.  The packets under way wait in the rings meanwhile.
-        for command in ("stop", "set portlist 0,1", "start"):
+        for command in ("stop", "set portlist 0,1"):
             pair.pmd.command(command)
-        pair.pmd.command("port start 2")
+        assert "forwards packets on 2 streams" in pair.pmd.command("start")
         extra.wait_carrier()
         until("link of the new port up", 10, lambda: pair.pmd.link_up(2))
         pair.pmd.command("port stop 2")
