@@ -37,7 +37,7 @@ def test_two_guests_with_two_devices_each(lab):
 
 
 def test_attach_and_detach_while_others_forward(lab):
-    pair = Pair(lab)
+    pair = Pair(lab, testpmd=["--no-flush-rx"])
     extra = Qemu(lab, "vm1", [Nic(7)], memory=256).boot()
     assert Guest(extra).dev == "eth0"
     flow = traffic.flow(pair.host, pair.guest, 150000, timeout=90)
