@@ -55,7 +55,6 @@ struct pkt_options {
 	bool imix;
 	unsigned int timeout; /* seconds, for the whole run */
 	unsigned int idle;    /* seconds without any packet of the peer that end the run */
-	unsigned int pps;     /* replay: packets a second */
 	uint8_t from[6];      /* digest: only packets from this address */
 	const char *file;
 };
