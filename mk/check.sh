@@ -52,7 +52,7 @@ counted() {
 	{
 		"$@" 2>&1
 		echo "status $?"
-	} | tee "$logs/$name.log" | grep -v '^status [0-9]*$'
+	} | tee "$logs/$name.log" | grep --line-buffered -v '^status [0-9]*$'
 	good=$(sed -nE 's/^.*[^0-9]?([0-9]+) passed.*$/\1/p' "$logs/$name.log" | tail -n 1)
 	bad=$(sed -nE 's/^.*[^0-9]?([0-9]+) failed.*$/\1/p' "$logs/$name.log" | tail -n 1)
 	errors=$(sed -nE 's/^.*[^0-9]?([0-9]+) errors?.*$/\1/p' "$logs/$name.log" | tail -n 1)
