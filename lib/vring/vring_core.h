@@ -23,6 +23,10 @@
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)
 
+/* Descriptors that a batch looks at.  Those of no length take no room, so that
+ * room alone would not bound the time of a burst. */
+#define VRING_BATCH_DESCS VRING_BATCH_SEGS
+
 enum vring_dir {
 	VRING_DEQ,
 	VRING_ENQ
@@ -44,6 +48,7 @@ struct vring_chain {
 struct vring_batch {
 	uint16_t nchain;
 	uint16_t nseg;
+	uint16_t ndesc; /* looked at, also those of no length; never given back */
 	struct vring_chain chain[VRING_BATCH];
 	struct vring_seg seg[VRING_BATCH_SEGS];
 };
@@ -103,6 +108,27 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 		len -= part;
 	}
 	return VRING_OK;
+}
+
+static inline void
+vring_batch_begin(struct vring_batch *b)
+{
+	b->nchain = 0;
+	b->nseg = 0;
+	b->ndesc = 0;
+}
+
+/* A chain did not get into the batch: for want of room, or because the guest
+ * broke it.  No room is a fault only of a chain that has all room for itself. */
+static inline void
+vring_batch_refuse(struct vring *vr, struct vring_batch *b, const struct vring_chain *c,
+		   enum vring_fault fault)
+{
+	bool full = (b->nseg == VRING_BATCH_SEGS && c->first > 0) || b->ndesc > VRING_BATCH_DESCS;
+
+	b->nseg = c->first;
+	if (!full)
+		vr->fault = fault;
 }
 
 static inline bool

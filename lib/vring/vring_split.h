@@ -49,6 +49,8 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uin
 		d = vring_desc_snapshot(at);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return VRING_F_INDIRECT;
+		if (b->ndesc++ >= VRING_BATCH_DESCS)
+			return VRING_F_LOOP;
 		if (!vring_direction_ok(&d, dir))
 			return VRING_F_DIRECTION;
 		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
@@ -75,6 +77,8 @@ vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir, str
 		/* An indirect descriptor may end a chain of direct ones (2.6.5.3.1). */
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return vring_split_indirect(vr, &d, seen, dir, b, c);
+		if (b->ndesc++ >= VRING_BATCH_DESCS)
+			return VRING_F_LOOP;
 		if (!vring_direction_ok(&d, dir))
 			return VRING_F_DIRECTION;
 		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
@@ -109,12 +113,7 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 		if (head < vr->size)
 			fault = vring_split_chain(vr, head, dir, b, c);
 		if (fault != VRING_OK) {
-			bool full = b->nseg == VRING_BATCH_SEGS && c->first > 0;
-
-			b->nseg = c->first;
-			/* no room is a fault only of a chain that has the room for itself */
-			if (!full)
-				vr->fault = fault;
+			vring_batch_refuse(vr, b, c, fault);
 			break;
 		}
 		b->nchain++;

@@ -82,6 +82,19 @@ virtq_deq_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
+/* A packet for which the pool ran dry, once more. */
+static __rte_noinline struct rte_mbuf *
+virtq_deq_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mempool *pool)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	if (m && virtq_deq_copy(seg, skip, len, m, pool) != 0) {
+		rte_pktmbuf_free(m);
+		m = NULL;
+	}
+	return m;
+}
+
 static __rte_always_inline uint16_t
 virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -93,8 +106,7 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	n = RTE_MIN(RTE_MIN(n, vring_split_available(vr)), (uint16_t)VRING_BURST);
 	if (n == 0)
 		return 0;
-	b.nchain = 0;
-	b.nseg = 0;
+	vring_batch_begin(&b);
 	n = vring_split_snapshot(vr, VRING_DEQ, &b, 0, n);
 	n = virtq_deq_alloc(q, spare, n);
 	left = n;
@@ -103,6 +115,8 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		uint64_t *wrong = virtq_deq_reject(q, vr, c);
 		struct rte_mbuf *m;
 
+		if (unlikely(!vring_is_ours(vr)))
+			break;
 		vring_split_put_used(vr, i, c->head, 0);
 		if (unlikely(wrong != NULL)) {
 			(*wrong)++;
@@ -113,7 +127,17 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 					    q->pool) != 0)) {
 			rte_pktmbuf_free(m);
 			q->stats.nombuf++;
-			break;
+			if (i > 0)
+				break;
+			/* what we hold may be what it lacks; if not, it is dropped: the
+			 * pool may never have as many */
+			rte_pktmbuf_free_bulk(spare, left);
+			left = 0;
+			n = 1;
+			m = virtq_deq_alone(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len,
+					    q->pool);
+			if (!m)
+				continue;
 		}
 		m->port = q->port_id;
 		m->packet_type = RTE_PTYPE_L2_ETHER;
@@ -170,8 +194,8 @@ virtq_enq_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint3
 		if (vring_split_snapshot(vr, VRING_ENQ, b, b->nchain, 1) == 0)
 			return vr->fault == VRING_OK && first == 0 ? VIRTQ_NEVER_FITS
 								   : VIRTQ_NOT_NOW;
-		/* the header must not be split over buffers (5.1.6.3.2) */
-		if (unlikely(c->len < vr->hdr_len && b->nchain == first + 1)) {
+		/* each buffer holds at least a header (5.1.6.3.1) */
+		if (unlikely(c->len < vr->hdr_len)) {
 			vr->fault = VRING_F_SHORT_BUFFER;
 			return VIRTQ_NOT_NOW;
 		}
@@ -251,8 +275,7 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	uint16_t avail, i, np = 0;
 	struct vring_batch b;
 
-	b.nchain = 0;
-	b.nseg = 0;
+	vring_batch_begin(&b);
 	avail = vring_split_available(vr);
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
 	for (i = 0; i < n; i++) {
@@ -281,6 +304,9 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		st.oversize++;
 	}
 	for (uint16_t k = 0; k < np; k++) {
+		/* a process that was stopped here writes one packet more, not 32 */
+		if (unlikely(!vring_is_ours(vr)))
+			break;
 		virtq_enq_copy(vr, &b, &plan[k]);
 		st.bytes += plan[k].m->pkt_len;
 	}
