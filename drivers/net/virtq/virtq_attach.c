@@ -497,7 +497,6 @@ virtq_report_faults(struct virtq_port *port)
 	text = peer_broke(port);
 	if (text) {
 		ipc_err_set(&err, VIRTQ_IPC_E_MEMORY, "%s", text);
-		VIRTQ_PORT_LOG(ERR, port, "%s", err.text);
 		ipc_session_fail(port->peer->session, &err);
 	}
 }

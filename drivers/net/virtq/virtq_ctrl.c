@@ -101,7 +101,10 @@ peer_drop(struct virtq_peer *peer)
 	const struct ipc_err *why = ipc_session_why(peer->session);
 
 	if (peer->port) {
-		VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why->text);
+		if (why->code != 0)
+			VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why->text);
+		else
+			VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why->text);
 		virtq_detach(peer->port);
 	} else if (why->code != 0 && why->code != VIRTQ_IPC_E_GONE) {
 		complain_once(peer->connector, why->text);
