@@ -67,18 +67,28 @@ copy_program() {
 	copy_libs "$1" "$prog"
 }
 
+# A library keeps its place and its names: the loader takes copies of one file
+# for two libraries.
 copy_libs() {
 	ldd "$2" 2>/dev/null | sed -n 's/^.* => \(\/[^ ]*\).*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p' |
 		while read -r lib; do
-			mkdir -p "$1$(dirname "$lib")"
-			[ -e "$1$lib" ] || cp -L "$lib" "$1$lib"
+			copy_link "$1" "$lib"
 		done
+}
+
+# copy_link ROOT FILE: the file under its real path, and a link where it was found.
+copy_link() {
+	real=$(readlink -f "$2")
+	mkdir -p "$1$(dirname "$real")" "$1$(dirname "$2")"
+	[ -e "$1$real" ] || cp "$real" "$1$real"
+	[ -L "$1$2" ] || [ -e "$1$2" ] || ln -s "$real" "$1$2"
 }
 
 make_base() {
 	root=$1
 	mkdir -p "$root/bin" "$root/sbin" "$root/dev" "$root/proc" "$root/sys" "$root/root" \
-		"$root/etc" "$root/usr/sbin" "$root/usr/lib" "$root/lib/modules/boot" "$root/run"
+		"$root/etc" "$root/usr/sbin" "$root/usr/lib" "$root/lib/modules/boot" "$root/run" "$root/var"
+	ln -s /run "$root/var/run"
 	# Merged /usr, as where the programs come from.
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	for applet in $(busybox --list); do
@@ -98,8 +108,6 @@ make_base() {
 
 make_dpdk() {
 	root=$1
-	libdir=$(dirname "$(ldd "$(command -v dpdk-testpmd)" |
-		sed -n 's/.* => \(.*\/librte_eal\.so[^ ]*\) .*/\1/p')")
 	for tool in $DPDK_TOOLS; do
 		copy_program "$root" "$tool"
 	done
@@ -108,8 +116,7 @@ make_dpdk() {
 	for p in $DPDK_PLUGINS; do
 		so=$(ls "$pmds/librte_$p".so.*.* | head -n 1)
 		copy_libs "$root" "$so"
-		abi=${so#"$pmds/librte_$p.so."}
-		cp -L "$so" "$root$pmds/librte_$p.so.${abi%%.*}"
+		copy_link "$root" "$so"
 	done
 }
 

@@ -110,7 +110,7 @@ class Demo:
                                   "--timeout", 60)
         core.until("the guest listening", 10,
                    lambda: "pktcheck" in self.vm.run("cat /proc/net/packet; ps"))
-        host.wait(host.pktcheck("replay", "--file", file, "--pps", 5000), 60)
+        host.wait(host.pktcheck("replay", "--file", file, "--window", 64), 60)
         _, output = guest.wait(receiver, 90)
         seen = [line for line in output.splitlines() if line != "ready"]
         same = sum(a == b for a, b in zip(seen, expected))

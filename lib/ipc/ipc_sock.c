@@ -139,6 +139,8 @@ ipc_sock_close(int sock)
 	shutdown(sock, SHUT_RD);
 	while (recv(sock, &byte, 1, MSG_DONTWAIT) > 0)
 		;
+	/* a forked child may hold the socket open: the peer shall see the end */
+	shutdown(sock, SHUT_RDWR);
 	close(sock);
 }
 

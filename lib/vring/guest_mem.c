@@ -4,6 +4,7 @@
 #include "guest_mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,26 @@ overlaps(const struct guest_mem *mem, const struct guest_mem_desc *d)
 	return false;
 }
 
+/* Maps a piece of a file without touching it.  A process under mlockall(MCL_FUTURE),
+ * as testpmd is, would otherwise allocate the whole guest here: memory that may
+ * not be accessed is not, and what is unlocked before it may be stays out. */
+static void *
+map_pages(int fd, uint64_t offset, size_t size)
+{
+	void *map = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, (off_t)offset);
+
+	if (map == MAP_FAILED)
+		return MAP_FAILED;
+	if (munlock(map, size) != 0 || mprotect(map, size, PROT_READ | PROT_WRITE) != 0) {
+		int err = errno;
+
+		munmap(map, size);
+		errno = err;
+		return MAP_FAILED;
+	}
+	return map;
+}
+
 /* Maps one region behind those that mem has; 0, or -1 with a sentence. */
 static int
 region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, char *err,
@@ -48,8 +69,11 @@ region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, c
 	uint64_t page, head;
 	void *map;
 
-	if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		snprintf(err, err_size, "its fd is not a memory file (memfd, hugetlbfs or a file)");
+	/* A file of any other file system may keep a reader waiting for as long as
+	 * it likes, and only these can be asked for seals. */
+	if (fcntl(*fd, F_GET_SEALS) < 0 || fstat(*fd, &st) != 0) {
+		snprintf(err, err_size,
+			 "its fd is not shared memory (memfd, /dev/shm or hugetlbfs)");
 		return -1;
 	}
 	if ((uint64_t)st.st_size < d->fd_offset || (uint64_t)st.st_size - d->fd_offset < d->size) {
@@ -63,8 +87,7 @@ region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, c
 		page = 4096;
 	head = d->fd_offset & (page - 1);
 	r->map_size = (size_t)((d->size + head + page - 1) & ~(page - 1));
-	map = mmap(NULL, r->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd,
-		   (off_t)(d->fd_offset - head));
+	map = map_pages(*fd, d->fd_offset - head, r->map_size);
 	if (map == MAP_FAILED) {
 		snprintf(err, err_size, "mmap of %zu bytes failed: %s", r->map_size,
 			 strerror(errno));

@@ -32,9 +32,12 @@ guard_of(const void *addr)
 
 	for (uint32_t i = 0; i < top; i++) {
 		uint8_t *map = order_acquire_ptr(&guards[i].map);
+		size_t size = guards[i].size;
 
+		/* the slot may have changed hands between the two */
 		if (map && (const uint8_t *)addr >= map &&
-		    (size_t)((const uint8_t *)addr - map) < guards[i].size)
+		    (size_t)((const uint8_t *)addr - map) < size &&
+		    order_acquire_ptr(&guards[i].map) == map)
 			return &guards[i];
 	}
 	return NULL;

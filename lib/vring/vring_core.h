@@ -23,6 +23,10 @@
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)
 
+/* Descriptors that a batch looks at.  Those of no length take no room, so that
+ * room alone would not bound the time of a burst. */
+#define VRING_BATCH_DESCS VRING_BATCH_SEGS
+
 enum vring_dir {
 	VRING_DEQ,
 	VRING_ENQ
@@ -46,6 +50,7 @@ struct vring_batch {
 	uint16_t nchain;
 	uint16_t nseg;
 	uint16_t slots; /* ring slots of all chains */
+	uint16_t ndesc; /* looked at, also those of no length; never given back */
 	bool full;      /* a chain that is there found no room */
 	struct vring_chain chain[VRING_BATCH];
 	struct vring_seg seg[VRING_BATCH_SEGS];
@@ -120,6 +125,7 @@ vring_batch_begin(struct vring_batch *b)
 	b->nchain = 0;
 	b->nseg = 0;
 	b->slots = 0;
+	b->ndesc = 0;
 	b->full = false;
 }
 
@@ -140,7 +146,7 @@ static inline void
 vring_batch_refuse(struct vring *vr, struct vring_batch *b, const struct vring_chain *c,
 		   enum vring_fault fault)
 {
-	b->full = b->nseg == VRING_BATCH_SEGS && c->first > 0;
+	b->full = (b->nseg == VRING_BATCH_SEGS && c->first > 0) || b->ndesc > VRING_BATCH_DESCS;
 	b->nseg = c->first;
 	if (!b->full)
 		vr->fault = fault;

@@ -3,11 +3,11 @@
 
 /* Capture files: replay one, and digest what arrives, to compare the two. */
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pktcheck.h"
 
@@ -39,32 +39,98 @@ pcap_open(const char *name)
 	return f;
 }
 
+/* How long to wait for an acknowledgement before the next look, milliseconds. */
+#define ACK_MS 100
+
+/* The receiver's word of how many packets have arrived, to everybody: the packets
+ * of the file come from addresses that are nobody's. */
+static void
+send_ack(const struct pkt_sock *s, uint32_t received)
+{
+	struct pkt_hdr hdr = {
+		.ethertype = htons(PKT_ETHERTYPE),
+		.len = htons(PKT_MIN),
+		.magic = htonl(PKT_MAGIC),
+		.type = htonl(PKT_ACK),
+		.seq = htonl(received),
+	};
+	uint8_t frame[PKT_MIN], *frames[1] = {frame};
+	unsigned int len = PKT_MIN;
+
+	memset(hdr.dst, 0xff, sizeof(hdr.dst));
+	memcpy(hdr.src, s->mac, sizeof(hdr.src));
+	pkt_fill(frame, len, &hdr);
+	pkt_sock_send(s, frames, &len, 1);
+}
+
+/* The newest of what the receiver said; ms as for pkt_sock_recv(). */
+static uint32_t
+hear_acks(const struct pkt_sock *s, uint32_t acked, int ms)
+{
+	static struct pkt_batch b;
+	unsigned int i, n = pkt_sock_recv(s, &b, ms);
+	struct pkt_hdr hdr;
+
+	for (i = 0; i < n; i++) {
+		if (b.len[i] < PKT_MIN)
+			continue;
+		memcpy(&hdr, b.buf[i], sizeof(hdr));
+		if (ntohl(hdr.magic) == PKT_MAGIC && (int32_t)(ntohl(hdr.seq) - acked) > 0)
+			acked = ntohl(hdr.seq);
+	}
+	return acked;
+}
+
+/* Waits until no more than `open` packets are under way; false if nothing arrived
+ * for as long as the sender is willing to wait. */
+static bool
+wait_acked(const struct pkt_options *o, const struct pkt_sock *s, uint32_t sent, uint32_t open,
+	   uint32_t *acked)
+{
+	double last = pkt_now();
+
+	*acked = hear_acks(s, *acked, 0);
+	while (sent - *acked > open) {
+		uint32_t now = hear_acks(s, *acked, ACK_MS);
+
+		if (now != *acked)
+			last = pkt_now();
+		*acked = now;
+		if (pkt_now() > last + o->idle)
+			return false;
+	}
+	return true;
+}
+
 int
 pkt_replay_main(const struct pkt_options *o)
 {
 	static uint8_t frame[PKT_MAX];
 	uint8_t *frames[1] = {frame};
 	double begin = pkt_now();
+	uint32_t sent = 0, acked = 0;
 	struct pcap_packet h;
 	struct pkt_sock s;
-	uint32_t sent = 0;
+	bool ok = true;
 	FILE *f;
 
-	pkt_sock_open(&s, o->dev, 0);
+	pkt_sock_open(&s, o->dev, PKT_ETHERTYPE);
+	pkt_sock_filter(&s, 0, PKT_ACK, PKT_ACK);
 	f = pcap_open(o->file);
-	while (fread(&h, sizeof(h), 1, f) == 1) {
+	while (ok && fread(&h, sizeof(h), 1, f) == 1) {
 		if (h.len > sizeof(frame) || fread(frame, h.len, 1, f) != 1)
 			pkt_die("--file %s: packet %u is cut short or above %u bytes", o->file,
 				sent + 1, PKT_MAX);
-		while (pkt_now() < begin + (double)sent / o->pps)
-			usleep(100);
+		ok = wait_acked(o, &s, sent, o->window - 1, &acked);
 		pkt_sock_send(&s, frames, &h.len, 1);
 		sent++;
 	}
 	fclose(f);
-	printf("{\"mode\": \"replay\", \"ok\": true, \"sent\": %u, \"seconds\": %.3f}\n", sent,
-	       pkt_now() - begin);
-	return 0;
+	ok = ok && wait_acked(o, &s, sent, 0, &acked);
+	printf("{\"mode\": \"replay\", \"ok\": %s, \"sent\": %u, \"acked\": %u, "
+	       "\"seconds\": %.3f}\n",
+	       ok ? "true" : "false", sent, acked, pkt_now() - begin);
+	return ok ? 0 : 1;
 }
 
 int
@@ -79,7 +145,7 @@ pkt_digest_main(const struct pkt_options *o)
 	pkt_sock_open(&s, o->dev, 0x0003 /* ETH_P_ALL */);
 	fprintf(stderr, "ready\n");
 	while (received < o->count && pkt_now() < end && pkt_now() < last + o->idle) {
-		pkt_sock_recv(&s, &b, 100);
+		pkt_sock_recv(&s, &b, ACK_MS);
 		for (i = 0; i < b.num; i++) {
 			if (b.len[i] < 14 || memcmp(b.buf[i] + 6, o->from, 6))
 				continue;
@@ -88,6 +154,11 @@ pkt_digest_main(const struct pkt_options *o)
 			last = pkt_now();
 		}
 		b.num = 0;
+		/* also when nothing came: the last one may have been lost */
+		send_ack(&s, received);
 	}
+	/* nothing answers the last one: said more than once */
+	for (i = 0; i < 3; i++)
+		send_ack(&s, received);
 	return received == o->count ? 0 : 1;
 }

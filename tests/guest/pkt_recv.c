@@ -154,7 +154,7 @@ pkt_recv_main(const struct pkt_options *o)
 	if (!r.seen)
 		pkt_die("--count %u: out of memory", o->count);
 	pkt_sock_open(&r.sock, o->dev, PKT_ETHERTYPE);
-	pkt_sock_filter(&r.sock, o->stream);
+	pkt_sock_filter(&r.sock, o->stream, PKT_DATA, PKT_FIN);
 	fprintf(stderr, "ready\n");
 	receive(&r);
 	lost = o->count - r.unique;

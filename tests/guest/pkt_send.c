@@ -147,7 +147,7 @@ pkt_send_main(const struct pkt_options *o)
 
 	s.o = o;
 	pkt_sock_open(&s.sock, o->dev, PKT_ETHERTYPE);
-	pkt_sock_filter(&s.sock, o->stream);
+	pkt_sock_filter(&s.sock, o->stream, PKT_ACK, PKT_FIN_ACK);
 	s.last = pkt_now();
 	s.end = s.last + o->timeout;
 	insist(&s, PKT_POLL, &s.heard);

@@ -46,15 +46,18 @@ pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype)
 }
 
 void
-pkt_sock_filter(const struct pkt_sock *s, uint32_t stream)
+pkt_sock_filter(const struct pkt_sock *s, uint32_t stream, enum pkt_type min, enum pkt_type max)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct pkt_hdr, stream)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, stream, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, stream, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct pkt_hdr, type)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, min, 0, 2),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, max, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0x40000),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_fprog prog = {.len = 4, .filter = code};
+	struct sock_fprog prog = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
 
 	if (setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0)
 		pkt_die("socket filter: %s", strerror(errno));

@@ -16,15 +16,15 @@ static const char usage[] =
 	"usage: pktcheck MODE --dev IF [options]\n"
 	"  send    --dst MAC --stream N --count N [--window N] [--size N|N-M|imix]\n"
 	"  recv    --stream N --count N [--window N] [--size as the sender's]\n"
-	"  replay  --file PCAP [--pps N]\n"
+	"  replay  --file PCAP [--window N]\n"
 	"  digest  --from MAC --count N     one line a packet: length, hash\n"
 	"  all     [--timeout S] whole run  [--idle S] without a word of the peer\n";
 
 static const struct option options[] = {
 	{"dev", 1, NULL, 'd'},     {"dst", 1, NULL, 'D'},    {"stream", 1, NULL, 's'},
 	{"count", 1, NULL, 'n'},   {"window", 1, NULL, 'w'}, {"size", 1, NULL, 'l'},
-	{"timeout", 1, NULL, 't'}, {"idle", 1, NULL, 'i'},   {"pps", 1, NULL, 'p'},
-	{"from", 1, NULL, 'f'},    {"file", 1, NULL, 'F'},   {NULL, 0, NULL, 0},
+	{"timeout", 1, NULL, 't'}, {"idle", 1, NULL, 'i'},   {"from", 1, NULL, 'f'},
+	{"file", 1, NULL, 'F'},    {NULL, 0, NULL, 0},
 };
 
 double
@@ -123,9 +123,6 @@ set(struct pkt_options *o, int opt)
 	case 'i':
 		o->idle = number("idle", optarg, 1, 86400);
 		break;
-	case 'p':
-		o->pps = number("pps", optarg, 1, 100000000);
-		break;
 	case 'f':
 		mac("from", optarg, o->from);
 		break;
@@ -148,7 +145,6 @@ main(int argc, char **argv)
 		.max_size = 60,
 		.timeout = 60,
 		.idle = 10,
-		.pps = 10000,
 	};
 	int opt;
 

@@ -55,7 +55,6 @@ struct pkt_options {
 	bool imix;
 	unsigned int timeout; /* seconds, for the whole run */
 	unsigned int idle;    /* seconds without any packet of the peer that end the run */
-	unsigned int pps;     /* replay: packets a second */
 	uint8_t from[6];      /* digest: only packets from this address */
 	const char *file;
 };
@@ -75,7 +74,10 @@ struct pkt_batch {
 
 /* pkt_sock.c: all of them end the program with a message when the system refuses */
 void pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype);
-void pkt_sock_filter(const struct pkt_sock *s, uint32_t stream);
+/* From then on only packets of one stream, of types min to max.  A path that sends
+ * everything back would otherwise give a sender its own packets to read. */
+void pkt_sock_filter(const struct pkt_sock *s, uint32_t stream, enum pkt_type min,
+		     enum pkt_type max);
 /* Waits up to ms (0: takes what is there); the number of packets, 0 for none. */
 unsigned int pkt_sock_recv(const struct pkt_sock *s, struct pkt_batch *b, int ms);
 void pkt_sock_send(const struct pkt_sock *s, uint8_t *const *frames, const unsigned int *lens,

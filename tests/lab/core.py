@@ -77,6 +77,14 @@ class Process:
             raise LabError(f"{self.args[0]} (pid {self.pid}) did not end in {timeout} s; "
                            f"log: {self.log}") from None
 
+    def wait_briefly(self):
+        """Whether the process has ended, or does within half a second."""
+        try:
+            self.popen.wait(0.5)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def kill(self):
         """SIGKILL, and waits until the process is gone."""
         if self.running:

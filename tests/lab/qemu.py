@@ -159,11 +159,13 @@ class Qemu:
         return self
 
     def _connect(self, make):
-        # The path exists a moment before QEMU listens.
+        # The path exists a moment before QEMU listens, and stays when QEMU ends.
         def attempt():
             try:
                 return make()
-            except ConnectionRefusedError:
+            except (OSError, LabError):
+                if self.process.wait_briefly():
+                    raise LabError(f"QEMU ended at once:\n{self.process.tail()}") from None
                 return None
         return until("QEMU listening", 10, attempt)
 

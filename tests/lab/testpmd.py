@@ -136,9 +136,9 @@ class Testpmd:
         """Sends a command; what testpmd printed up to its next prompt."""
         mark = self._terminal.mark()
         self._terminal.write(line + "\n")
-        text = self._terminal.wait(re.escape(line) + r"(?s:.*?)" + re.escape(_PROMPT), mark,
-                                   timeout)
-        return text[text.index(line) + len(line):-len(_PROMPT)]
+        # The echo may have the news of a link in its middle, so nothing is said of it.
+        text = self._terminal.wait(r"\n(?s:.*?)" + re.escape(_PROMPT), mark, timeout)
+        return text[text.index("\n"):-len(_PROMPT)]
 
     def text(self):
         return self._terminal.text()

@@ -4,12 +4,15 @@
 #include "virtq_attach.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "sigbus_guard.h"
@@ -47,6 +50,30 @@ port_queues(const struct virtq_port *port)
 	return 2 * port->pairs;
 }
 
+/* A peer can make its eventfd blocking again and fill it, and so stop the thread
+ * that signals it; a read that does not wait empties it. */
+static void
+call_fd_drain(int fd)
+{
+	uint64_t value;
+	struct iovec iov = {&value, sizeof(value)};
+
+	if (fd >= 0 && preadv2(fd, &iov, 1, -1, RWF_NOWAIT) < 0)
+		return; /* it was empty: that is not what the burst waits for */
+}
+
+/* Waits for the burst on q to end.  Bursts take microseconds: one that takes
+ * longer may be stuck in its peer's eventfd. */
+static void
+queue_wait_idle(const struct virtq_queue *q)
+{
+	for (unsigned int turns = 1; !order_is_idle(&q->active); turns++) {
+		if (turns % 1024 == 0)
+			call_fd_drain(q->call_fd);
+		sched_yield();
+	}
+}
+
 /* Takes all rings back: afterwards no burst touches one.  Their positions stay
  * in the state page. */
 static void
@@ -58,8 +85,7 @@ queues_quiesce(struct virtq_port *port)
 		order_release_ptr(&port->queue[i].view, NULL);
 	order_barrier_everywhere(port->queue[0].cheap_barrier);
 	for (i = 0; i < n; i++)
-		while (!order_is_idle(&port->queue[i].active))
-			sched_yield();
+		queue_wait_idle(&port->queue[i]);
 }
 
 static void
@@ -112,7 +138,7 @@ port_stop(struct virtq_port *port)
 	state_free(port);
 	fds_free(port);
 	running_set(port, false);
-	VIRTQ_LOG(INFO, "%s: the guest's driver has stopped", port->name);
+	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
 }
 
 void
@@ -168,8 +194,8 @@ on_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virt
 	ok->features = VIRTQ_IPC_F_COUNTERS | VIRTQ_IPC_F_ANNOUNCE;
 	ok->pid = (uint32_t)getpid();
 	snprintf(ok->port, sizeof(ok->port), "%s", port->name);
-	VIRTQ_LOG(INFO, "%s: device %s of VM '%s' (process %u) connected", port->name,
-		  hello->device, hello->vm_name, hello->pid);
+	VIRTQ_PORT_LOG(INFO, port, "device %s of VM '%s' (process %u) connected", hello->device,
+		       hello->vm_name, hello->pid);
 	return 0;
 }
 
@@ -239,26 +265,34 @@ position(const struct vring *vr)
 static int
 mem_replace(struct virtq_port *port, struct guest_mem *mem, struct ipc_err *err)
 {
-	struct virtq_ipc_ring_pos *pos = calloc(port_queues(port), sizeof(*pos));
+	struct virtq_ipc_ring_pos pos[VIRTQ_IPC_MAX_QUEUES];
+	uint8_t fault[VIRTQ_IPC_MAX_QUEUES] = {0};
 	struct guest_mem *old = port->mem;
 
-	if (!pos)
-		return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "out of memory");
 	queues_quiesce(port);
+	virtq_report_faults(port);
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		const struct vring *vr = port->queue[i].vring;
 
-		if (vr)
-			pos[i] = position(vr);
+		if (!vr)
+			continue;
+		pos[i] = position(vr);
+		fault[i] = vr->fault;
 	}
 	queues_free(port);
 	port->mem = mem;
 	guest_mem_free(old);
-	if (queues_make(port, pos, err) != 0) {
-		free(pos);
+	if (queues_make(port, pos, err) != 0)
 		return -1;
+	for (uint32_t i = 0; i < port_queues(port); i++) {
+		struct virtq_queue *q = &port->queue[i];
+
+		/* a broken ring stays broken until the guest resets the device */
+		if (q->vring && fault[i] != VRING_OK) {
+			q->vring->fault = fault[i];
+			q->reported = true;
+		}
 	}
-	free(pos);
 	queues_publish(port);
 	return 0;
 }
@@ -290,14 +324,17 @@ static int
 state_map(struct virtq_port *port, int fd, struct ipc_err *err)
 {
 	uint64_t need = VIRTQ_IPC_STATE_SIZE(port->start.num_queues);
+	int seals = fcntl(fd, F_GET_SEALS);
 	struct virtq_ipc_state *state;
 	struct stat st;
 
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size < 0 ||
-	    (uint64_t)st.st_size < need)
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) != 0 ||
+	    st.st_blksize > sysconf(_SC_PAGESIZE) || (uint64_t)st.st_size < need)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "the state page is not a file of at least %" PRIu64 " bytes",
+				   "the state page is not a memfd of ordinary pages, sealed "
+				   "against shrinking, of at least %" PRIu64 " bytes",
 				   need);
+	need = RTE_ALIGN_CEIL(need, (uint64_t)sysconf(_SC_PAGESIZE));
 	state = mmap(NULL, need, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (state == MAP_FAILED)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "the state page cannot be mapped: %s",
@@ -364,8 +401,9 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 	queues_publish(port);
 	port->count.starts++;
 	running_set(port, true);
-	VIRTQ_LOG(INFO, "%s: the guest's driver is ready, features 0x%" PRIx64 ", ring size %u",
-		  port->name, start->features, start->queue[0].size);
+	VIRTQ_PORT_LOG(INFO, port,
+		       "the guest's driver is ready, features 0x%" PRIx64 ", ring size %u",
+		       start->features, start->queue[0].size);
 	return 0;
 }
 
@@ -375,6 +413,7 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 	struct virtq_port *port = session_port(s);
 
 	queues_quiesce(port);
+	virtq_report_faults(port); /* of the last bursts */
 	stopped->num_queues = port->start.num_queues;
 	for (uint32_t i = 0; i < port->start.num_queues; i++) {
 		const struct vring *vr = port->queue[i].vring;
@@ -425,19 +464,36 @@ report_fault(struct virtq_port *port, struct virtq_queue *q)
 	q->reported = true;
 	q->broken++;
 	port->count.broken_rings++;
-	VIRTQ_LOG(ERR,
-		  "%s: queue %u is broken by the guest: %s; it is left alone until the guest "
-		  "resets the device",
-		  port->name, q->index, text);
+	VIRTQ_PORT_LOG(ERR, port,
+		       "queue %u is broken by the guest: %s; it is left alone until the guest "
+		       "resets the device",
+		       q->index, text);
 	ipc_session_send_broken(port->peer->session, q->index, text);
+}
+
+/* What the peer did to what it shares with us: a sentence, or NULL. */
+static const char *
+peer_broke(const struct virtq_port *port)
+{
+	if (guest_mem_lost(port->mem) || sigbus_guard_lost(port->state))
+		return "the guest's memory file was truncated or its hugepages ran out";
+	for (uint32_t i = 0; i < port_queues(port); i++) {
+		struct pollfd p = {.fd = port->queue[i].call_fd, .events = POLLOUT};
+
+		/* full: whoever signals it waits, unless it is non-blocking */
+		if (p.fd >= 0 && poll(&p, 1, 0) == 0)
+			return "the device filled the eventfd by which its guest is interrupted";
+	}
+	return NULL;
 }
 
 void
 virtq_report_faults(struct virtq_port *port)
 {
 	struct ipc_err err;
+	const char *text;
 
-	if (!port->running)
+	if (!port->running || ipc_session_state(port->peer->session) == IPC_DEAD)
 		return;
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
@@ -445,10 +501,9 @@ virtq_report_faults(struct virtq_port *port)
 		if (q->vring && !q->reported && q->vring->fault != VRING_OK)
 			report_fault(port, q);
 	}
-	if (guest_mem_lost(port->mem) || sigbus_guard_lost(port->state)) {
-		ipc_err_set(&err, VIRTQ_IPC_E_MEMORY,
-			    "the guest's memory file was truncated or its hugepages ran out");
-		VIRTQ_LOG(ERR, "%s: %s", port->name, err.text);
+	text = peer_broke(port);
+	if (text) {
+		ipc_err_set(&err, VIRTQ_IPC_E_MEMORY, "%s", text);
 		ipc_session_fail(port->peer->session, &err);
 	}
 }

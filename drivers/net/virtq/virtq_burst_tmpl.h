@@ -103,6 +103,19 @@ virtq_deq_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
+/* A packet for which the pool ran dry, once more. */
+static __rte_noinline struct rte_mbuf *
+virtq_deq_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mempool *pool)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	if (m && virtq_deq_copy(seg, skip, len, m, pool) != 0) {
+		rte_pktmbuf_free(m);
+		m = NULL;
+	}
+	return m;
+}
+
 static __rte_always_inline uint16_t
 virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		const bool packed)
@@ -124,6 +137,8 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		uint64_t *wrong = virtq_deq_reject(q, vr, c);
 		struct rte_mbuf *m;
 
+		if (unlikely(!vring_is_ours(vr)))
+			break;
 		if (unlikely(wrong != NULL)) {
 			(*wrong)++;
 			c->len = 0;
@@ -134,7 +149,19 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 					    q->pool) != 0)) {
 			rte_pktmbuf_free(m);
 			q->stats.nombuf++;
-			break;
+			if (i > 0)
+				break;
+			/* what we hold may be what it lacks; if not, it is dropped: the
+			 * pool may never have as many */
+			rte_pktmbuf_free_bulk(spare, left);
+			left = 0;
+			n = 1;
+			m = virtq_deq_alone(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len,
+					    q->pool);
+			if (!m) {
+				c->len = 0;
+				continue;
+			}
 		}
 		m->port = q->port_id;
 		m->packet_type = RTE_PTYPE_L2_ETHER;
@@ -265,8 +292,8 @@ virtq_enq_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint3
 			return VIRTQ_NOT_NOW;
 		if (vring_ring_snapshot(vr, VRING_ENQ, b, 1, packed) == 0)
 			return b->full && first == 0 ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
-		/* the header must not be split over buffers (5.1.6.3.2) */
-		if (unlikely(c->len < vr->hdr_len && b->nchain == first + 1)) {
+		/* each buffer holds at least a header (5.1.6.3.1) */
+		if (unlikely(c->len < vr->hdr_len)) {
 			vr->fault = VRING_F_SHORT_BUFFER;
 			return VIRTQ_NOT_NOW;
 		}
@@ -376,6 +403,9 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		st.oversize++;
 	}
 	for (uint16_t k = 0; k < np; k++) {
+		/* a process that was stopped here writes one packet more, not 32 */
+		if (unlikely(!vring_is_ours(vr)))
+			break;
 		virtq_enq_copy(vr, &b, &plan[k]);
 		st.bytes += plan[k].m->pkt_len;
 	}

@@ -37,6 +37,7 @@ struct virtq_connector {
 	int epfd;
 	int wake_fd;
 	pthread_t thread;
+	unsigned int users; /* ports, under connectors_lock */
 	bool stop;
 	bool orphan; /* its own thread removed the last port: the thread frees it */
 	bool accept_paused;
@@ -46,6 +47,7 @@ struct virtq_connector {
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
 	char said[VIRTQ_MAX_SAID][VIRTQ_IPC_TEXT_LEN];
 	unsigned int said_next;
+	struct virtq_log_limit log;
 };
 
 static TAILQ_HEAD(, virtq_connector) connectors = TAILQ_HEAD_INITIALIZER(connectors);
@@ -60,6 +62,25 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
 }
 
+bool
+virtq_may_log(struct virtq_log_limit *limit, const char *name)
+{
+	uint64_t now = now_ms();
+
+	if (now - limit->since_ms >= 60000) {
+		if (limit->left_out > 0)
+			VIRTQ_LOG(NOTICE, "%s: %u more messages were left out", name,
+				  limit->left_out);
+		*limit = (struct virtq_log_limit){.since_ms = now};
+	}
+	if (limit->lines < VIRTQ_LOG_LINES) {
+		limit->lines++;
+		return true;
+	}
+	limit->left_out++;
+	return false;
+}
+
 /* A device that is refused comes again every cinterval seconds: once is enough. */
 static void
 complain_once(struct virtq_connector *c, const char *text)
@@ -69,7 +90,8 @@ complain_once(struct virtq_connector *c, const char *text)
 			return;
 	snprintf(c->said[c->said_next], VIRTQ_IPC_TEXT_LEN, "%s", text);
 	c->said_next = (c->said_next + 1) % VIRTQ_MAX_SAID;
-	VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
+	if (c->listener && virtq_may_log(&c->log, ipc_listener_path(c->listener)))
+		VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
 }
 
 /* Control thread, or after its end. */
@@ -79,12 +101,17 @@ peer_drop(struct virtq_peer *peer)
 	const struct ipc_err *why = ipc_session_why(peer->session);
 
 	if (peer->port) {
-		VIRTQ_LOG(INFO, "%s: device disconnected: %s", peer->port->name, why->text);
+		if (why->code != 0)
+			VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why->text);
+		else
+			VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why->text);
 		virtq_detach(peer->port);
 	} else if (why->code != 0 && why->code != VIRTQ_IPC_E_GONE) {
 		complain_once(peer->connector, why->text);
 	}
 	TAILQ_REMOVE(&peer->connector->peers, peer, next);
+	/* a forked child may hold the socket open, and close() would leave it watched */
+	epoll_ctl(peer->connector->epfd, EPOLL_CTL_DEL, ipc_session_fd(peer->session), NULL);
 	ipc_session_free(peer->session);
 	free(peer);
 }
@@ -185,7 +212,7 @@ listener_watch(struct virtq_connector *c, bool on)
 static void
 on_listener(struct virtq_connector *c)
 {
-	int fd = ipc_listener_accept(c->listener);
+	int fd = c->listener ? ipc_listener_accept(c->listener) : -EAGAIN;
 
 	if (fd >= 0) {
 		peer_add(c, fd);
@@ -223,7 +250,7 @@ keep_house(struct virtq_connector *c)
 	struct virtq_port *port;
 	uint64_t now = now_ms();
 
-	if (c->accept_paused && now >= c->accept_resume_ms)
+	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
 		listener_watch(c, true);
 	TAILQ_FOREACH (port, &c->ports, next)
 		virtq_report_faults(port);
@@ -366,11 +393,33 @@ connector_new(const char *path, uid_t uid, const char *port_name)
 	return c;
 }
 
-/* Ends the thread and frees; connectors_lock is held, no port is left. */
+/* One port less; with the last one the connector leaves the list, and its path is
+ * free for a new one.  Returns whether it was the last. */
+static bool
+connector_leave(struct virtq_connector *c)
+{
+	bool last;
+
+	pthread_mutex_lock(&connectors_lock);
+	last = --c->users == 0;
+	if (last) {
+		TAILQ_REMOVE(&connectors, c, next);
+		pthread_mutex_lock(&c->lock);
+		epoll_ctl(c->epfd, EPOLL_CTL_DEL, ipc_listener_fd(c->listener), NULL);
+		ipc_listener_close(c->listener);
+		c->listener = NULL;
+		c->accept_paused = false;
+		pthread_mutex_unlock(&c->lock);
+	}
+	pthread_mutex_unlock(&connectors_lock);
+	return last;
+}
+
+/* Ends the thread and frees; no port is left, and no lock is held: the thread may
+ * be in a callback that takes them. */
 static void
 connector_end(struct virtq_connector *c)
 {
-	TAILQ_REMOVE(&connectors, c, next);
 	pthread_mutex_lock(&c->lock);
 	c->stop = true;
 	c->orphan = pthread_equal(pthread_self(), c->thread);
@@ -416,16 +465,23 @@ virtq_ctrl_add(struct virtq_port *port, const char *path)
 			break;
 	if (!c)
 		c = connector_new(path, port->uid, port->name);
-	if (!c) {
-		pthread_mutex_unlock(&connectors_lock);
+	if (c)
+		c->users++;
+	pthread_mutex_unlock(&connectors_lock);
+	if (!c)
 		return -EIO;
-	}
 	pthread_mutex_lock(&c->lock);
 	other = virtq_ctrl_port(c, port->nid);
 	if (other) {
 		VIRTQ_LOG(ERR, "%s: nid=%u on connector %s is %s's: give each port its own",
 			  port->name, port->nid, path, other->name);
 		ret = -EEXIST;
+	} else if (port->uid != (uid_t)-1 && port->uid != c->uid) {
+		VIRTQ_LOG(ERR,
+			  "%s: uid=%u: the connector %s was made without it: give uid= to the "
+			  "first of its ports",
+			  port->name, port->uid, path);
+		ret = -EINVAL;
 	} else if (port->lcore_id >= 0) {
 		ret = pin(c, port);
 	}
@@ -436,9 +492,8 @@ virtq_ctrl_add(struct virtq_port *port, const char *path)
 		TAILQ_INSERT_TAIL(&c->ports, port, next);
 	}
 	pthread_mutex_unlock(&c->lock);
-	if (ret != 0 && TAILQ_EMPTY(&c->ports))
+	if (ret != 0 && connector_leave(c))
 		connector_end(c);
-	pthread_mutex_unlock(&connectors_lock);
 	return ret;
 }
 
@@ -460,20 +515,16 @@ void
 virtq_ctrl_remove(struct virtq_port *port)
 {
 	struct virtq_connector *c = port->connector;
-	bool last;
 
-	pthread_mutex_lock(&connectors_lock);
 	pthread_mutex_lock(&c->lock);
 	disconnect(port, "the port was closed by its application");
 	TAILQ_REMOVE(&c->ports, port, next);
 	while (c->calling == port && !pthread_equal(pthread_self(), c->thread))
 		pthread_cond_wait(&c->called, &c->lock);
-	last = TAILQ_EMPTY(&c->ports);
 	port->connector = NULL;
 	pthread_mutex_unlock(&c->lock);
-	if (last)
+	if (connector_leave(c))
 		connector_end(c);
-	pthread_mutex_unlock(&connectors_lock);
 }
 
 void
@@ -525,8 +576,10 @@ virtq_ctrl_announce(struct virtq_port *port)
 		ret = ipc_session_hello(port->peer->session)->features & VIRTQ_IPC_F_ANNOUNCE
 			      ? 0
 			      : -ENOTSUP;
-		if (ret == 0 && ipc_session_send_announce(port->peer->session) != 0)
+		if (ret == 0 && ipc_session_send_announce(port->peer->session) != 0) {
+			(void)eventfd_write(port->connector->wake_fd, 1);
 			ret = -ENOTCONN;
+		}
 	}
 	virtq_ctrl_unlock(port);
 	return ret;

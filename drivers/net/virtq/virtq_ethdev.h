@@ -25,6 +25,19 @@
 
 #define VIRTQ_MAX_MACS 64u
 
+/* A guest that starts and stops in a loop, or a client that comes and goes, may
+ * not fill the log: so many lines a minute. */
+#define VIRTQ_LOG_LINES 30u
+struct virtq_log_limit {
+	uint64_t since_ms;
+	uint32_t lines;
+	uint32_t left_out;
+};
+
+/* Counts a line about `name`; false: not this one.  What was left out is told when
+ * the minute is over. */
+bool virtq_may_log(struct virtq_log_limit *limit, const char *name);
+
 /* Longest frame either way: 64 KiB of payload, Ethernet header, two tags. */
 #define VIRTQ_MAX_FRAME (65535u + RTE_ETHER_HDR_LEN + 2u * 4u)
 
@@ -43,6 +56,13 @@ struct virtq_queue_stats {
 	uint64_t no_buffer; /* enq: bursts that ended because the guest had no buffer */
 	uint64_t notified;  /* both: interrupts sent to the guest */
 };
+
+/* For lines whose number a peer decides. */
+#define VIRTQ_PORT_LOG(level, port, fmt, ...)                                      \
+	do {                                                                       \
+		if (virtq_may_log(&(port)->log, (port)->name))                     \
+			VIRTQ_LOG(level, "%s: " fmt, (port)->name, ##__VA_ARGS__); \
+	} while (0)
 
 /* One virtqueue of a port.  The first line is all that an idle poll reads. */
 struct virtq_queue {
@@ -96,6 +116,7 @@ struct virtq_port {
 	bool started;            /* by the application */
 	bool running;            /* by the guest */
 	bool lsc_pending;
+	struct virtq_log_limit log;
 	uint16_t mtu;
 
 	struct guest_mem *mem;

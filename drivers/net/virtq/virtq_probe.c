@@ -229,13 +229,16 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 }
 
 static int
-probe_secondary(const char *name)
+probe_secondary(struct rte_vdev_device *vdev)
 {
-	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(name);
+	struct rte_eth_dev *dev = rte_eth_dev_attach_secondary(rte_vdev_device_name(vdev));
 
 	if (!dev)
 		return -ENODEV;
+	dev->device = &vdev->device;
 	dev->dev_ops = &virtq_secondary_ops;
+	dev->rx_pkt_burst = rte_eth_pkt_burst_dummy;
+	dev->tx_pkt_burst = rte_eth_pkt_burst_dummy;
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 }
@@ -249,7 +252,7 @@ virtq_probe(struct rte_vdev_device *vdev)
 	int socket, ret;
 
 	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
-		return probe_secondary(name);
+		return probe_secondary(vdev);
 	ret = parse_args(name, rte_vdev_device_args(vdev), &args);
 	if (ret != 0)
 		return ret;

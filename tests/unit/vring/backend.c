@@ -45,8 +45,7 @@ be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
 	struct vring_batch b;
 	uint16_t n = vring_split_available(vr);
 
-	b.nchain = 0;
-	b.nseg = 0;
+	vring_batch_begin(&b);
 	if (n > max)
 		n = (uint16_t)max;
 	n = vring_split_snapshot(vr, VRING_DEQ, &b, 0, n);
@@ -99,8 +98,7 @@ be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 	uint16_t done = 0;
 	unsigned int sent = 0;
 
-	b.nchain = 0;
-	b.nseg = 0;
+	vring_batch_begin(&b);
 	/* in two steps, because a driver may ask for more when it needs more */
 	if (vring_split_snapshot(vr, VRING_ENQ, &b, 0, half) == half)
 		vring_split_snapshot(vr, VRING_ENQ, &b, half, (uint16_t)(avail - half));

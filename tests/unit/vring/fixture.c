@@ -79,8 +79,7 @@ fix_good(struct fix *f, enum vring_dir dir)
 uint16_t
 fix_snapshot(struct fix *f, enum vring_dir dir)
 {
-	f->b.nchain = 0;
-	f->b.nseg = 0;
+	vring_batch_begin(&f->b);
 	return vring_split_snapshot(&f->vr, dir, &f->b, 0, vring_split_available(&f->vr));
 }
 

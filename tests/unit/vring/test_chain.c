@@ -343,8 +343,7 @@ test_full_batch(void)
 	for (int i = 0; i < 1024; i++)
 		fix_good(&f, VRING_DEQ);
 	for (uint16_t from = 0; from < 1024; from += VRING_BATCH) {
-		f.b.nchain = 0;
-		f.b.nseg = 0;
+		vring_batch_begin(&f.b);
 		/* in two steps: the second goes behind the first */
 		n = vring_split_snapshot(&f.vr, VRING_DEQ, &f.b, from, 10);
 		CU_ASSERT_EQUAL(n, 10);

@@ -144,10 +144,11 @@ static void
 test_bad_files(void)
 {
 	struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0}, {4 * MiB, MiB, 0}};
-	const char *not_file = "memory region 1 (0x400000, 1048576 bytes): its fd is not a memory "
-			       "file (memfd, hugetlbfs or a file)";
+	const char *not_file = "memory region 1 (0x400000, 1048576 bytes): its fd is not shared "
+			       "memory (memfd, /dev/shm or hugetlbfs)";
 	char path[64];
 	int fd, p[2], rw;
+	void *map;
 
 	refuse(d, 2, -1, not_file);
 	fd = eventfd(0, EFD_CLOEXEC);
@@ -158,6 +159,10 @@ test_bad_files(void)
 	close(p[0]);
 	close(p[1]);
 	fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+	refuse(d, 2, fd, not_file);
+	close(fd);
+	/* a file of a disk: whoever serves it could keep a data thread waiting */
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	refuse(d, 2, fd, not_file);
 	close(fd);
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -171,9 +176,16 @@ test_bad_files(void)
 	       "Permission denied");
 	close(fd);
 	CU_ASSERT_EQUAL(fcntl(rw, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	/* newer kernels map it and refuse to make it writable */
+	map = mmap(NULL, MiB, PROT_NONE, MAP_SHARED, rw, 0);
 	refuse(d, 2, rw,
-	       "memory region 1 (0x400000, 1048576 bytes): mmap of 1048576 bytes failed: "
-	       "Operation not permitted");
+	       map == MAP_FAILED
+		       ? "memory region 1 (0x400000, 1048576 bytes): mmap of 1048576 bytes failed: "
+			 "Operation not permitted"
+		       : "memory region 1 (0x400000, 1048576 bytes): mmap of 1048576 bytes failed: "
+			 "Permission denied");
+	if (map != MAP_FAILED)
+		munmap(map, MiB);
 	close(rw);
 }
 

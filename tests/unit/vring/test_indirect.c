@@ -295,6 +295,43 @@ test_loop(void)
 	}
 }
 
+/* Entries of no length take no room, and are looked at all the same: a batch ends
+ * when it has looked at enough of them, and the next one goes on. */
+static void
+test_empty_entries(void)
+{
+	const uint32_t tables = 3, entries = VRING_MAX_CHAIN - 1;
+	uint64_t table = RAM_C_ADDR + 0x10000;
+	uint32_t seen = 0, batches = 0;
+	struct fix f;
+
+	fix_up_size(&f, SIZE, F_VERSION_1 | F_INDIRECT);
+	for (uint32_t i = 0; i < entries; i++)
+		gr_set_table(&f.gr, table, i,
+			     (struct gr_desc){RAM_C_ADDR, i + 1 == entries ? 8 : 0,
+					      i + 1 == entries ? 0 : GR_NEXT, (uint16_t)(i + 1)});
+	for (uint32_t i = 0; i < tables; i++) {
+		gr_set_desc(&f.gr, (uint16_t)i,
+			    (struct gr_desc){table, 16 * entries, GR_INDIRECT, 0});
+		gr_push_avail(&f.gr, (uint16_t)i);
+	}
+	gr_publish(&f.gr);
+	while (seen < tables && batches < 2 * tables) {
+		uint16_t n;
+
+		vring_batch_begin(&f.b);
+		n = vring_split_snapshot(&f.vr, VRING_DEQ, &f.b, (uint16_t)seen,
+					 (uint16_t)(tables - seen));
+		CU_ASSERT(f.b.ndesc <= VRING_BATCH_DESCS + 1);
+		CU_ASSERT_EQUAL(n, 1);
+		seen += n;
+		batches++;
+	}
+	CU_ASSERT_EQUAL(seen, tables);
+	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
+	fix_down(&f);
+}
+
 /* After as many steps as there are descriptors, not when the batch is full of
  * its pieces: that would look as if there were only too little room. */
 static void
@@ -427,6 +464,7 @@ CU_TestInfo indirect_tests[] = {
 	{"next beyond the table", test_next},
 	{"loop in the table", test_loop},
 	{"a loop is found at once", test_loop_at_once},
+	{"entries of no length are bounded", test_empty_entries},
 	{"bad buffers in the table", test_buffers},
 	{"empty and crossing buffers in the table", test_shapes},
 	{"table behind direct descriptors", test_behind_direct},

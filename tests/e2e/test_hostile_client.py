@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""A client that lies: it is told once, and nobody else notices."""
+
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from lab import Testpmd, until
+from lab.peer import (E_BUSY, E_MALFORMED, E_MEMORY, START_OK,
+                      STOP, STOPPED, Peer, memfd, state_page)
+
+
+class Setup:
+    """Two ports; a well-behaved peer on the second one says whether all is well."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.pmd = Testpmd(lab, ["eth_virtq0", "eth_virtq1"])
+        self.pmd.start(forward=False)
+        self.pmd.command("set fwd rxonly")
+        self.pmd.command("start")
+        self.good = Peer(lab.socket, nid=1)
+        self.good.up()
+        self.check()
+
+    def check(self):
+        """The other port forwards, and its control plane answers."""
+        before = self.good.transmitted()
+        self.good.transmit(32)
+        until("packets of the other port", 10,
+              lambda: (self.good.transmitted() - before) & 0xffff == 32)
+        self.good.send(STOP)
+        self.good.expect(STOPPED)
+        self.good.ram[self.good.rings[1][1] + 2:self.good.rings[1][1] + 4] = b"\0\0"
+        self.good.ram[self.good.rings[1][2] + 2:self.good.rings[1][2] + 4] = b"\0\0"
+        self.good.queue_fds()
+        self.good.start()
+        self.good.expect(START_OK)
+
+    def said(self, text):
+        return self.lab.path("testpmd.log").read_text(errors="replace").count(text)
+
+    def counts(self):
+        proc = Path("/proc") / str(self.pmd.process.pid)
+        return (len(os.listdir(proc / "fd")),
+                sum("memfd" in line for line in (proc / "maps").read_text().splitlines()))
+
+
+@pytest.fixture
+def setup(lab):
+    return Setup(lab)
+
+
+def test_eventfd_made_blocking_and_full(setup):
+    bad = Peer(setup.lab.socket)
+    bad.up()
+    call = bad.fds[3]
+    fcntl.fcntl(call, fcntl.F_SETFL, fcntl.fcntl(call, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+    # What START's own interrupt left there, then up to the brim.
+    os.read(call, 8)
+    os.write(call, struct.pack("=Q", 0xfffffffffffffffe))
+    bad.transmit(1)
+    assert "eventfd" in bad.expect_error(E_MEMORY)
+    assert bad.recv() == (None, b"")
+    bad.close()
+    setup.check()
+    assert setup.said("filled the eventfd") == 1
+
+
+def test_memory_truncated_while_in_use(setup):
+    bad = Peer(setup.lab.socket)
+    bad.up()
+    os.ftruncate(bad.ram_fd, 4096)
+    assert "truncated" in bad.expect_error(E_MEMORY)
+    bad.sock.close()
+    setup.check()
+
+
+@pytest.mark.parametrize("kind", ["unsealed", "short", "not-a-memfd"])
+def test_state_page_refused(setup, kind):
+    for _ in range(20):
+        bad = Peer(setup.lab.socket)
+        bad.hello()
+        bad.memory()
+        bad.queue_fds()
+        page = {"unsealed": lambda: state_page(1, seal=False),
+                "short": lambda: memfd("state", 128),
+                "not-a-memfd": lambda: os.open("/proc/self/exe", os.O_RDONLY)}[kind]()
+        bad.start(page)
+        assert "state page" in bad.expect_error(E_MALFORMED)
+        os.close(page)
+        bad.close()
+    setup.check()
+
+
+def test_second_client_of_a_nid(setup):
+    bad = Peer(setup.lab.socket, nid=1)
+    bad.hello()
+    assert "in use" in bad.expect_error(E_BUSY)
+    bad.close()
+    setup.check()
+
+
+def test_nothing_leaks_and_the_log_is_bounded(setup):
+    """A thousand times START and STOP, and a hundred connections."""
+    bad = Peer(setup.lab.socket)
+    bad.up()
+    bad.send(STOP)
+    bad.expect(STOPPED)
+    bad.queue_fds()
+    bad.start()
+    bad.expect(START_OK)
+    setup.check()
+    before = setup.counts()
+    for _ in range(1000):
+        bad.send(STOP)
+        bad.expect(STOPPED)
+        bad.queue_fds()
+        bad.start()
+        bad.expect(START_OK)
+    until("no more files than before", 10, lambda: setup.counts() == before)
+    bad.close()
+    for _ in range(100):
+        bad = Peer(setup.lab.socket)
+        bad.up()
+        bad.close()
+    bad = Peer(setup.lab.socket)
+    bad.up()
+    until("the files of the last one", 10, lambda: setup.counts() == before)
+    bad.close()
+    setup.check()
+    assert setup.said("virtq: eth_virtq0") < 60
+
+
+def test_silent_and_rude_clients(setup):
+    silent = [Peer(setup.lab.socket) for _ in range(50)]
+    rude = Peer(setup.lab.socket)
+    rude.send(200, b"x" * 100)
+    assert rude.expect_error(E_MALFORMED)
+    # Each is let go after its two seconds, or at once where there are too many.
+    for peer in silent:
+        kind, _ = peer.recv()
+        assert kind is not None
+        peer.close()
+    rude.close()
+    setup.check()
