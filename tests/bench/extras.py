@@ -78,6 +78,7 @@ class Latency:
     def _compare(self, bench, ring, load, options):
         taken = {"virtq": [], "vhost": []}
         for i in range(self.repeats):
+            bench.park.renew()
             for b in list(taken)[::1 if i % 2 == 0 else -1]:
                 taken[b].append(self._ask(bench, ring, b, options)["latency_us"])
         for backend, answers in taken.items():

@@ -30,7 +30,7 @@
 
 #include "hostbench.h"
 
-#define MBUFS 32767u
+#define MBUFS 8191u
 #define MBUF_CACHE 512u
 
 static struct rte_mempool *pool;

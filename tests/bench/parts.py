@@ -148,8 +148,11 @@ class Build:
 
 
 class Park:
-    """All hosts of this run, made when first needed and kept; they sleep between
-    samples.  A second set for another number of queues is another process."""
+    """The hosts of this run, made when first needed; they sleep between samples.
+
+    Where code, heap and rings come to lie differs from process to process and is worth
+    up to a tenth of a figure: a pair of samples is only independent of the next one if
+    both have new processes."""
 
     def __init__(self, lab, builds, cpus):
         self.lab, self.builds, self.cpus = lab, builds, cpus
@@ -168,6 +171,11 @@ class Park:
         if key not in self._hosts:
             self._hosts[key] = self._start(*key)
         return self._hosts[key]
+
+    def renew(self):
+        """Ends all hosts; what is needed next starts afresh."""
+        while self._hosts:
+            self._hosts.popitem()[1].stop()
 
     def _start(self, kind, build, queues):
         sock = self.socket(kind, build, queues)

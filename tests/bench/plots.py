@@ -41,6 +41,7 @@ set title '{title}' noenhanced
 set xlabel 'bytes a packet'
 set ylabel '{label}'
 set logscale x 2
+set xrange [60:*]
 set yrange [0:*]
 set xtics (64, 128, 256, 512, 1024, 1518, 4096, 9000)
 set grid linecolor rgb '#dddddd'

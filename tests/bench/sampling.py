@@ -8,8 +8,8 @@ import statistics
 from lab.core import LabError
 
 # A sample that lost more of its time than that to others is dropped.
-WAITED_SHARE = 0.005
-HARNESS_SAMPLES = 3
+WAITED_SHARE = 0.01
+HARNESS_SAMPLES = 5
 
 
 @dataclasses.dataclass
@@ -29,6 +29,7 @@ class Sample:
 class Plan:
     """How long and how often."""
     pairs: int
+    attempts: int  # rounds that a cell may take to get its pairs
     warm_ms: int
     time_ms: int
     keep_disturbed: bool
@@ -115,6 +116,8 @@ class Sampler:
             (waited > WAITED_SHARE * seconds, "preempted")) if on]
         if self.plan.keep_disturbed:
             why = [w for w in why if w == "moved"]
+        if packets == 0 and cell.direction != "empty":
+            why.append("stalled")  # the other side did not get to run
         sample = Sample(
             backend, _cycles(answer, cell.direction == "empty"), packets / seconds / 1e6,
             guest_cycles, 1 - guest_cycles * packets / answer["cycles"],
@@ -127,15 +130,17 @@ class Sampler:
         """Cycles that the program around the driver costs, measured with net_null."""
         key = (cell.build, cell.direction, cell.burst, cell.queues, cell.segment)
         if key not in self._harness:
-            empty = cell.direction == "empty"
-            host = self.park.host("silence" if empty else "null", cell.build, cell.queues)
-            mode = "poll" if empty else cell.direction
-            size = cell.size if cell.segment else 64
             self._harness[key] = statistics.median(
-                _cycles(host.run(mode, size, cell.burst, cell.queues, 10, 100, cell.segment),
-                        empty)
-                for _ in range(HARNESS_SAMPLES))
+                self._harness_sample(cell) for _ in range(HARNESS_SAMPLES))
         return self._harness[key]
+
+    def _harness_sample(self, cell):
+        self.park.renew()
+        empty = cell.direction == "empty"
+        host = self.park.host("silence" if empty else "null", cell.build, cell.queues)
+        return _cycles(host.run("poll" if empty else cell.direction,
+                                cell.size if cell.segment else 64, cell.burst, cell.queues, 10,
+                                100, cell.segment), empty)
 
     def has_enough(self, cell):
         """Whether the cell has its pairs in the regime that is now."""
@@ -148,7 +153,8 @@ class Sampler:
         regimes = self._rounds.setdefault(cell, {})
         got = set()
         first = len(self.journal)  # numbers that no earlier round has
-        for attempt in range(2 * self.plan.pairs):
+        for attempt in range(self.plan.attempts):
+            self.park.renew()
             order = cell.backends if attempt % 2 == 0 else cell.backends[::-1]
             for s in [self.sample(cell, b) for b in order]:
                 if not s.disturbed and s.regime != "mixed":
