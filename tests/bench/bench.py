@@ -10,6 +10,7 @@ does other work, to try things out)
 """
 
 import argparse
+import fcntl
 import itertools
 import os
 import re
@@ -162,6 +163,12 @@ def main():
     plan, chosen, others, sweeps = choice()
     out = Path(args.build) / "bench"
     out.mkdir(parents=True, exist_ok=True)
+    lock = open(out / "lock", "w", encoding="ascii")  # held until the end
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LabError(f"another make bench runs in {args.build}; wait for it, two would "
+                       "measure each other") from None
     for old in (*out.glob("*.csv"), *out.glob("*.svg"), *out.glob("table.txt")):
         old.unlink()
     with Lab(out / "logs") as lab:
