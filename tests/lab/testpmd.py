@@ -15,6 +15,8 @@ from . import huge
 from .core import TOP, LabError, Process
 
 _PROMPT = "testpmd> "
+# What other threads print at any moment, also in the middle of a prompt.
+_NEWS = re.compile(r"\nPort \d+: [a-z ]+ event\n|virtq: [^\n]*\n")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08|\r")
 
 
@@ -62,13 +64,14 @@ class _Terminal:
             return self._text[mark:]
 
     def wait(self, pattern, mark, timeout):
-        """Text from mark to the end of the first match of pattern behind it."""
+        """Text from mark, less news, to the end of the first match of pattern."""
         end = time.monotonic() + timeout
         with self._change:
             while True:
-                match = re.compile(pattern).search(self._text, mark)
+                text = _NEWS.sub("", self._text[mark:])
+                match = re.compile(pattern).search(text)
                 if match:
-                    return self._text[mark:match.end()]
+                    return text[:match.end()]
                 left = end - time.monotonic()
                 if self._ended or left <= 0:
                     raise LabError(f"testpmd {'ended' if self._ended else 'did not say'}: "
@@ -136,9 +139,9 @@ class Testpmd:
         """Sends a command; what testpmd printed up to its next prompt."""
         mark = self._terminal.mark()
         self._terminal.write(line + "\n")
-        # The echo may have the news of a link in its middle, so nothing is said of it.
-        text = self._terminal.wait(r"\n(?s:.*?)" + re.escape(_PROMPT), mark, timeout)
-        return text[text.index("\n"):-len(_PROMPT)]
+        text = self._terminal.wait(re.escape(line) + r"(?s:.*?)" + re.escape(_PROMPT), mark,
+                                   timeout)
+        return text[text.index(line) + len(line):-len(_PROMPT)]
 
     def text(self):
         return self._terminal.text()
