@@ -137,4 +137,16 @@ vring_direction_ok(const struct vring_desc *d, enum vring_dir dir)
 	return !(d->flags & VRING_DESC_F_WRITE) == (dir == VRING_DEQ);
 }
 
+/* Counts, checks and appends the buffer of one descriptor of a chain. */
+static inline enum vring_fault
+vring_add_desc(const struct vring *vr, struct vring_batch *b, struct vring_chain *c,
+	       const struct vring_desc *d, enum vring_dir dir)
+{
+	if (b->ndesc++ >= VRING_BATCH_DESCS)
+		return VRING_F_LOOP;
+	if (!vring_direction_ok(d, dir))
+		return VRING_F_DIRECTION;
+	return vring_add_buffer(vr, b, c, d->addr, d->len);
+}
+
 #endif /* VIRTQ_VRING_CORE_H */
