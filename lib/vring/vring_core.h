@@ -113,10 +113,16 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 	return VRING_OK;
 }
 
-static inline bool
-vring_direction_ok(uint16_t flags, enum vring_dir dir)
+/* Counts, checks and appends the buffer of one descriptor of a chain. */
+static inline enum vring_fault
+vring_add_desc(const struct vring *vr, struct vring_batch *b, struct vring_chain *c, uint64_t addr,
+	       uint32_t len, uint16_t flags, enum vring_dir dir)
 {
-	return !(flags & VRING_DESC_F_WRITE) == (dir == VRING_DEQ);
+	if (b->ndesc++ >= VRING_BATCH_DESCS)
+		return VRING_F_LOOP;
+	if (!(flags & VRING_DESC_F_WRITE) != (dir == VRING_DEQ))
+		return VRING_F_DIRECTION;
+	return vring_add_buffer(vr, b, c, addr, len);
 }
 
 static inline void

@@ -65,11 +65,7 @@ vring_packed_indirect(const struct vring *vr, const struct vring_packed_desc *ou
 		d = vring_packed_snapshot_desc(at);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return VRING_F_INDIRECT;
-		if (b->ndesc++ >= VRING_BATCH_DESCS)
-			return VRING_F_LOOP;
-		if (!vring_direction_ok(d.flags, dir))
-			return VRING_F_DIRECTION;
-		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK)
 			return fault;
 	}
@@ -93,11 +89,7 @@ vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batc
 		/* only alone: a list does not end in a table (2.7.17) */
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return n == 0 ? vring_packed_indirect(vr, &d, dir, b, c) : VRING_F_INDIRECT;
-		if (b->ndesc++ >= VRING_BATCH_DESCS)
-			return VRING_F_LOOP;
-		if (!vring_direction_ok(d.flags, dir))
-			return VRING_F_DIRECTION;
-		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
 			return fault;
 	}

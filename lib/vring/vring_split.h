@@ -49,11 +49,7 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uin
 		d = vring_desc_snapshot(at);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return VRING_F_INDIRECT;
-		if (b->ndesc++ >= VRING_BATCH_DESCS)
-			return VRING_F_LOOP;
-		if (!vring_direction_ok(d.flags, dir))
-			return VRING_F_DIRECTION;
-		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
 			return fault;
 		if (d.next >= entries)
@@ -77,11 +73,7 @@ vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir, str
 		/* An indirect descriptor may end a chain of direct ones (2.6.5.3.1). */
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return vring_split_indirect(vr, &d, seen, dir, b, c);
-		if (b->ndesc++ >= VRING_BATCH_DESCS)
-			return VRING_F_LOOP;
-		if (!vring_direction_ok(d.flags, dir))
-			return VRING_F_DIRECTION;
-		fault = vring_add_buffer(vr, b, c, d.addr, d.len);
+		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
 			return fault;
 		if (d.next >= vr->size)

@@ -88,16 +88,14 @@ def test_kill_testpmd_under_tcp(lab):
 def test_kill_testpmd_again_and_again(lab):
     """Every time at another moment of a stream of packets."""
     pair = Pair(lab)
+    pair.wait_traffic()
     for _ in range(5):
-        pair.vm.run("iperf3 -s -D -1")
-        client = lab.start("flood.log", *pair.netns.exec("iperf3", "-u", "-b", "200M", "-t", "20",
-                                                         "-c", GUEST_IP))
+        flood = Iperf(pair.vm, pair.netns, GUEST_IP, seconds=20, args=("-u", "-b", "200M"))
         until("the flood arriving", 10, lambda: pair.pmd.stats(0)["TX-packets"] > 5000)
         pair.pmd.kill()
         pair.pmd.start()
         pair.wait_traffic()
-        client.kill()
-        pair.vm.run("killall iperf3 2>/dev/null; true")
+        flood.kill()
         works(pair)
 
 

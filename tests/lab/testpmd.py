@@ -15,6 +15,15 @@ from . import huge
 from .core import TOP, LabError, Process
 
 _PROMPT = "testpmd> "
+# What other threads print at any moment, also in the middle of a prompt.
+_NEWS = re.compile(r"Port \d+: [a-z ]+ event\n|virtq: [^\n]*\n")
+
+
+def _literal(text):
+    """A pattern for text, with the newline that may come before news anywhere in it."""
+    return r"\n?".join(map(re.escape, text))
+
+
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08|\r")
 
 
@@ -62,13 +71,14 @@ class _Terminal:
             return self._text[mark:]
 
     def wait(self, pattern, mark, timeout):
-        """Text from mark to the end of the first match of pattern behind it."""
+        """The first match of pattern in the text from mark, less news."""
         end = time.monotonic() + timeout
         with self._change:
             while True:
-                match = re.compile(pattern).search(self._text, mark)
+                text = _NEWS.sub("", self._text[mark:])
+                match = re.compile(pattern).search(text)
                 if match:
-                    return self._text[mark:match.end()]
+                    return match
                 left = end - time.monotonic()
                 if self._ended or left <= 0:
                     raise LabError(f"testpmd {'ended' if self._ended else 'did not say'}: "
@@ -127,7 +137,7 @@ class Testpmd:
         self.process = Process(self.arguments(), log, env=env, stdin=self._terminal.slave,
                                stdout=self._terminal.slave)
         self._terminal.started()
-        self._terminal.wait(re.escape(_PROMPT), 0, timeout)
+        self._terminal.wait(_literal(_PROMPT), 0, timeout)
         if forward:
             self.command("start")
         return self
@@ -136,9 +146,9 @@ class Testpmd:
         """Sends a command; what testpmd printed up to its next prompt."""
         mark = self._terminal.mark()
         self._terminal.write(line + "\n")
-        # The echo may have the news of a link in its middle, so nothing is said of it.
-        text = self._terminal.wait(r"\n(?s:.*?)" + re.escape(_PROMPT), mark, timeout)
-        return text[text.index("\n"):-len(_PROMPT)]
+        match = self._terminal.wait(_literal(line) + r"((?s:.*?))" + _literal(_PROMPT), mark,
+                                    timeout)
+        return match.group(1)
 
     def text(self):
         return self._terminal.text()

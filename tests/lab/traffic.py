@@ -137,9 +137,9 @@ def wait_answers(netns, address, timeout=30):
 
 
 class Iperf:
-    """A TCP run of iperf3: server in the guest, client in the namespace."""
+    """A run of iperf3, TCP unless args ask for UDP: server in the guest, client in the namespace."""
 
-    def __init__(self, vm, netns, address, seconds, reverse=False):
+    def __init__(self, vm, netns, address, seconds, reverse=False, args=()):
         # -1: one client, then it ends; the wait is for its socket.
         self._vm = vm
         self._server = vm.agent.start("exec iperf3 -s -1 --forceflush")
@@ -149,8 +149,14 @@ class Iperf:
         name = f"iperf-{next(_streams)}.log"
         self._client = Process(
             netns.exec("iperf3", "-c", address, "-t", str(seconds), "-J",
-                       *(["-R"] if reverse else [])), netns.lab.path(name))
+                       *(["-R"] if reverse else []), *args), netns.lab.path(name))
         netns.lab.on_close(self._client.kill)
+
+    def kill(self):
+        """Ends client and server at once, whatever state they are in."""
+        self._client.kill()
+        self._vm.run("killall -9 iperf3; true")
+        self._vm.agent.wait(self._server, 20)
 
     def finish(self):
         """Megabit/s that the receiver got; LabError unless the connection lasted."""
