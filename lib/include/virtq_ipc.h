@@ -162,10 +162,10 @@ struct virtq_ipc_queue_fds {
  * are the slot, bit 15 is the wrap counter (virtio 1.1, 2.7.1).  Eight bytes,
  * naturally aligned, because the state page stores it in one piece. */
 struct virtq_ipc_ring_pos {
-	uint16_t avail; /* next available entry or descriptor to read */
-	uint16_t used;  /* next used entry or descriptor to write */
-	uint16_t flags; /* VIRTQ_IPC_POS_* */
-	uint16_t reserved;
+	uint16_t avail;   /* next available entry or descriptor to read */
+	uint16_t used;    /* next used entry or descriptor to write */
+	uint16_t flags;   /* VIRTQ_IPC_POS_* */
+	uint16_t pending; /* state page: entries of the journal in force; in messages 0 */
 };
 #define VIRTQ_IPC_POS_VALID (1u << 0) /* published by a PMD or set by the device */
 
@@ -263,12 +263,21 @@ struct virtq_ipc_error {
  * run     written by the device, read by the PMD at the start of every burst
  *         and before it publishes: while it differs from START's generation,
  *         the PMD leaves the rings alone.
- * pos[i]  written by the PMD with one 8-byte store after every burst on queue
- *         i, each on a cache line of its own; read by the device when a PMD is
+ * pos     of each queue, written by the PMD with one 8-byte store after every
+ *         burst, on a cache line of its own; read by the device when a PMD is
  *         gone without answering STOP.
+ * journal of each queue, for packed rings alone, whose used descriptors take the
+ *         place of the available ones: what a burst is about to write there.
+ *         In this order: entries, pos with `avail` the new position, `used` the
+ *         old one and `pending` their number, used descriptors from the last to
+ *         the first, pos without `pending`.  If a PMD is gone while `pending` is
+ *         not 0, the device looks at the descriptor at `used`: if it is still
+ *         available, the guest has seen nothing of the burst, and the device
+ *         writes the used descriptors of the journal, the last entry first.
  */
 #define VIRTQ_IPC_STATE_MAGIC 0x71747276u /* "vrtq" */
 #define VIRTQ_IPC_LINE 64u
+#define VIRTQ_IPC_JOURNAL 128u
 
 struct virtq_ipc_state_hdr {
 	uint32_t magic;
@@ -282,9 +291,17 @@ struct virtq_ipc_state_run {
 	uint8_t pad[VIRTQ_IPC_LINE - 4];
 };
 
+/* One used descriptor. */
+struct virtq_ipc_used {
+	uint16_t slot; /* as in virtq_ipc_ring_pos */
+	uint16_t id;
+	uint32_t len; /* not 0: the descriptor's WRITE flag is set too */
+};
+
 struct virtq_ipc_state_queue {
 	struct virtq_ipc_ring_pos pos;
 	uint8_t pad[VIRTQ_IPC_LINE - 8];
+	struct virtq_ipc_used journal[VIRTQ_IPC_JOURNAL];
 };
 
 struct virtq_ipc_state {
@@ -292,7 +309,9 @@ struct virtq_ipc_state {
 	struct virtq_ipc_state_run run;
 	struct virtq_ipc_state_queue queue[];
 };
-#define VIRTQ_IPC_STATE_SIZE(num_queues) ((uint64_t)VIRTQ_IPC_LINE * (2u + (uint64_t)(num_queues)))
+#define VIRTQ_IPC_STATE_SIZE(num_queues) \
+	(2u * (uint64_t)VIRTQ_IPC_LINE + \
+	 (uint64_t)(num_queues) * sizeof(struct virtq_ipc_state_queue))
 
 /* Largest message, header included. */
 #define VIRTQ_IPC_MAX_MSG (sizeof(struct virtq_ipc_hdr) + sizeof(struct virtq_ipc_start))
@@ -315,6 +334,8 @@ _Static_assert(sizeof(struct virtq_ipc_broken) == 248, "wire layout");
 _Static_assert(sizeof(struct virtq_ipc_error) == 248, "wire layout");
 _Static_assert(sizeof(struct virtq_ipc_state_hdr) == VIRTQ_IPC_LINE, "wire layout");
 _Static_assert(sizeof(struct virtq_ipc_state_run) == VIRTQ_IPC_LINE, "wire layout");
-_Static_assert(sizeof(struct virtq_ipc_state_queue) == VIRTQ_IPC_LINE, "wire layout");
+_Static_assert(sizeof(struct virtq_ipc_used) == 8, "wire layout");
+_Static_assert(sizeof(struct virtq_ipc_state_queue) == VIRTQ_IPC_LINE + 8 * VIRTQ_IPC_JOURNAL,
+	       "wire layout");
 
 #endif /* VIRTQ_IPC_H */

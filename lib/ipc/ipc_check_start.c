@@ -122,7 +122,7 @@ check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 static int
 check_pos(const struct virtq_ipc_ring_pos *pos)
 {
-	return pos->reserved || (pos->flags & ~VIRTQ_IPC_POS_VALID) ? -1 : 0;
+	return pos->pending || (pos->flags & ~VIRTQ_IPC_POS_VALID) ? -1 : 0;
 }
 
 static int

@@ -123,6 +123,7 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 	vr->mem = cfg->mem;
 	vr->run = cfg->run;
 	vr->pos = cfg->pos;
+	vr->journal = cfg->journal;
 	vr->generation = cfg->generation;
 	vr->size = (uint16_t)cfg->size;
 	vr->signalled = vr->last_used;

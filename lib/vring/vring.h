@@ -25,6 +25,9 @@
  * stops at the same number. */
 #define VRING_MAX_CHAIN 1024u
 
+/* Used descriptors of a packed ring that are written down before they are made. */
+#define VRING_JOURNAL 128u
+
 /* Where the guest placed the ring: guest-physical addresses. */
 struct vring_addr {
 	uint64_t desc;
@@ -63,7 +66,8 @@ struct vring {
 
 	/* the ring state page, or fixed words where there is none */
 	const uint32_t *run;
-	uint64_t *pos; /* NULL: nobody wants to know */
+	uint64_t *pos;     /* NULL: nobody wants to know */
+	uint64_t *journal; /* packed: VRING_JOURNAL words, if pos is not NULL */
 	uint32_t generation;
 
 	uint16_t size;
@@ -92,7 +96,8 @@ struct vring_config {
 	uint16_t used;
 	const struct guest_mem *mem; /* must outlive the vring */
 	const uint32_t *run;         /* the run word; must outlive the vring */
-	uint64_t *pos;
+	uint64_t *pos;               /* where to say how far we are, or NULL */
+	uint64_t *journal;           /* packed, with pos: room for VRING_JOURNAL words */
 	uint32_t generation;
 	int call_fd; /* stays the caller's */
 };

@@ -165,12 +165,19 @@ vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
 	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
 }
 
-/* H: where we are, for the device, should this process die. */
+/* H: where we are, for the device, should this process die: the word of
+ * virtq_ipc_ring_pos. */
+static inline uint64_t
+vring_pos_word(uint16_t avail, uint16_t used, uint16_t pending)
+{
+	return avail | (uint64_t)used << 16 | 1ull << 32 | (uint64_t)pending << 48;
+}
+
 static inline void
 vring_publish_pos(const struct vring *vr, uint16_t at)
 {
 	if (vr->pos)
-		order_write64(vr->pos, (uint64_t)at * 0x10001u | 1ull << 32);
+		order_release64(vr->pos, vring_pos_word(at, at, 0));
 }
 
 #endif /* VIRTQ_VRING_CORE_H */

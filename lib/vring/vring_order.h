@@ -15,7 +15,8 @@
  *   E  burst: last access, active = 0      -> control: active == 0, then unmap
  *   F  control: view filled, view pointer  -> burst: pointer, then fields
  *   G  device: run word cleared            -> burst: run word, before every use
- *   H  burst: position of a ring           -> device: position after the PMD died
+ *   H  burst: journal, position, used descriptors, position
+ *                                          -> device: position after the PMD died
  */
 
 #include <linux/membarrier.h>
@@ -56,11 +57,13 @@ order_write32(uint32_t *p, uint32_t v)
 	__atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
-/* H: one piece, so that whoever reads it later never sees half a position. */
+/* H: one piece, so that whoever reads it later never sees half a position, and
+ * behind every store before it; also A of a packed ring, whose used descriptor is
+ * one piece, too. */
 static inline void
-order_write64(uint64_t *p, uint64_t v)
+order_release64(uint64_t *p, uint64_t v)
 {
-	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
 /* What was copied from memory that others write is used from the copy: the
@@ -77,6 +80,14 @@ static inline void
 order_loads(void)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+/* Stores behind it are not made before those before it: H and A where they are
+ * vectors. */
+static inline void
+order_stores(void)
+{
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /* The processor's own copy loop. */

@@ -135,23 +135,56 @@ vring_packed_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *
 	return added;
 }
 
+/* Slot and wrap counter in one word, as the protocol has them. */
+static inline uint16_t
+vring_packed_place(const struct vring *vr, uint32_t ahead)
+{
+	bool wrap;
+	uint16_t slot = vring_packed_slot(vr, ahead, &wrap);
+
+	return (uint16_t)(slot | (wrap ? VRING_PACKED_WRAP : 0));
+}
+
+/* H: one used descriptor of those that are about to be written. */
+static inline void
+vring_packed_note(const struct vring *vr, uint16_t k, uint32_t ahead, uint16_t id, uint32_t len)
+{
+	if (vr->pos)
+		vr->journal[k] = vring_packed_place(vr, ahead) | (uint32_t)id << 16 |
+				 (uint64_t)len << 32;
+}
+
+/* H: all n are noted; `slots` will be returned. */
+static inline void
+vring_packed_begin(const struct vring *vr, uint16_t n, uint16_t slots)
+{
+	if (vr->pos)
+		order_release64(vr->pos, vring_pos_word(vring_packed_place(vr, slots),
+							vring_packed_place(vr, 0), n));
+}
+
+/* Second half of a used descriptor: length, id and flags (2.7.14). */
+static inline uint64_t
+vring_packed_used_word(bool wrap, uint16_t id, uint32_t len)
+{
+	uint64_t flags = wrap ? VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED : 0;
+
+	/* a used buffer that was written to is marked so (2.7.4) */
+	if (len)
+		flags |= VRING_DESC_F_WRITE;
+	return len | (uint64_t)id << 32 | flags << 48;
+}
+
 /* Writes the used descriptor of a chain that began `ahead` slots on.  To be
  * called from the last chain to the first: the guest looks at the first. */
 static inline void
 vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t len)
 {
-	struct vring_packed_desc *d;
-	uint16_t flags;
+	uint16_t slot;
 	bool wrap;
 
-	d = &vr->slot[vring_packed_slot(vr, ahead, &wrap)];
-	flags = wrap ? VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED : 0;
-	/* a used buffer that was written to is marked so (2.7.4) */
-	if (len)
-		flags |= VRING_DESC_F_WRITE;
-	order_write32(&d->len, len);
-	order_write16(&d->id, id);
-	order_release16(&d->flags, flags);
+	slot = vring_packed_slot(vr, ahead, &wrap);
+	order_release64((uint64_t *)&vr->slot[slot] + 1, vring_packed_used_word(wrap, id, len));
 }
 
 /* Whether the guest asked to be told, by its event area (2.7.10). */
@@ -184,7 +217,7 @@ vring_packed_publish(struct vring *vr, uint16_t slots)
 
 	vr->last_avail = vring_packed_slot(vr, slots, &vr->wrap);
 	vr->last_used = vr->last_avail;
-	vring_publish_pos(vr, (uint16_t)(vr->last_used | (vr->wrap ? VRING_PACKED_WRAP : 0)));
+	vring_publish_pos(vr, vring_packed_place(vr, 0));
 	/* C: the guest may turn notifications on between our store and our look */
 	order_fence();
 	tell = vring_packed_wants(vr, old);

@@ -33,14 +33,20 @@ vring_ring_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b,
 static inline __attribute__((always_inline)) bool
 vring_ring_return(struct vring *vr, const struct vring_batch *b, uint16_t n, const bool packed)
 {
+	uint16_t slots;
+
 	if (!packed) {
 		for (uint16_t k = 0; k < n; k++)
 			vring_split_put_used(vr, k, b->chain[k].head, b->chain[k].len);
 		return vring_split_publish(vr, n);
 	}
+	slots = n < b->nchain ? b->chain[n].at : b->slots;
+	for (uint16_t k = 0; k < n; k++)
+		vring_packed_note(vr, k, b->chain[k].at, b->chain[k].head, b->chain[k].len);
+	vring_packed_begin(vr, n, slots);
 	for (uint16_t k = n; k-- > 0;)
 		vring_packed_put_used(vr, b->chain[k].at, b->chain[k].head, b->chain[k].len);
-	return vring_packed_publish(vr, n < b->nchain ? b->chain[n].at : b->slots);
+	return vring_packed_publish(vr, slots);
 }
 
 #endif /* VIRTQ_VRING_RING_H */

@@ -334,7 +334,7 @@ take_positions(struct vg_port *p, const struct virtq_ipc_stopped *s)
 	for (uint32_t i = 0; i < p->nqueue; i++) {
 		struct virtq_ipc_ring_pos pos = s->pos[i], last = page->queue[i].pos;
 
-		if (pos.flags != VIRTQ_IPC_POS_VALID || pos.reserved || pos.avail != pos.used)
+		if (pos.flags != VIRTQ_IPC_POS_VALID || pos.pending || pos.avail != pos.used)
 			return vg_err("virtq: STOPPED: queue %u at %u/%u, flags %u", i, pos.avail,
 				      pos.used, pos.flags);
 		if ((last.flags & VIRTQ_IPC_POS_VALID) && last.used != pos.used)

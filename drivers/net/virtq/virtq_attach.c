@@ -213,6 +213,7 @@ queue_config(const struct virtq_port *port, uint32_t i, const struct virtq_ipc_r
 		.mem = port->mem,
 		.run = &port->state->run.run,
 		.pos = (uint64_t *)&port->state->queue[i].pos,
+		.journal = (uint64_t *)port->state->queue[i].journal,
 		.generation = port->start.generation,
 		.call_fd = port->queue[i].call_fd,
 	};

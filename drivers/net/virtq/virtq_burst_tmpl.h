@@ -208,8 +208,7 @@ virtq_simple_return(struct vring *vr, const struct virtq_simple *s, uint16_t n, 
 	uint16_t slot, part;
 
 	if (packed) {
-		for (uint16_t k = n; k-- > 0;)
-			vring_packed_put_used(vr, k, s->id[k], s->len[k]);
+		virtq_used_packed(vr, s, n);
 		return vring_packed_publish(vr, n);
 	}
 	slot = vr->last_used & vr->mask;

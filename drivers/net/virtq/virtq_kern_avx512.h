@@ -85,6 +85,13 @@ virtq_check8(const struct vring *vr, __mmask8 take, __m512i addr, __m512i len, _
 	return take;
 }
 
+/* The first `left` of eight. */
+static inline __mmask8
+virtq_first8(uint16_t left)
+{
+	return left >= 8 ? 0xff : (__mmask8)((1u << left) - 1);
+}
+
 /* Entries that are good from the first on. */
 static inline uint16_t
 virtq_prefix8(__mmask8 good)
@@ -125,7 +132,7 @@ virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n,
 		return 0;
 	virtq_heads(vr, n, s->id);
 	for (i = 0; i < n; i += 8) {
-		__mmask8 ask = n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1), good;
+		__mmask8 ask = virtq_first8(n - i), good;
 		__m512i id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&s->id[i]));
 		__m512i addr, rest;
 
@@ -168,7 +175,7 @@ virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n
 	uint16_t i;
 
 	for (i = 0; i < n; i += 8) {
-		__mmask8 ask = n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1), good;
+		__mmask8 ask = virtq_first8(n - i), good;
 		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];
 		/* two words a descriptor */
 		__mmask16 words = (__mmask16)_pdep_u32(ask, 0x5555) * 3;
@@ -199,12 +206,70 @@ static inline void
 virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i += 8) {
-		__mmask8 k = n - i >= 8 ? 0xff : (__mmask8)((1u << (n - i)) - 1);
+		__mmask8 k = virtq_first8(n - i);
 		__m512i id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&s->id[i]));
 		__m512i len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)&s->len[i]));
 
 		_mm512_mask_storeu_epi64(&at[i], k,
 					 _mm512_or_epi64(id, _mm512_slli_epi64(len, 32)));
+	}
+}
+
+/* Stores the second words of those of eight packed descriptors that k names. */
+static inline void
+virtq_put_words8(uint64_t *at, __mmask8 k, __m512i word)
+{
+	const __m512i lo = _mm512_set_epi64(3, 3, 2, 2, 1, 1, 0, 0);
+	const __m512i hi = _mm512_set_epi64(7, 7, 6, 6, 5, 5, 4, 4);
+	uint32_t odd = _pdep_u32(k, 0xaaaa);
+
+	_mm512_mask_storeu_epi64(at + 8, (__mmask8)(odd >> 8), _mm512_permutexvar_epi64(hi, word));
+	_mm512_mask_storeu_epi64(at, (__mmask8)odd, _mm512_permutexvar_epi64(lo, word));
+}
+
+static inline void
+virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
+{
+	const __m512i order = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+	const __m512i flags = _mm512_set1_epi64((long long)vring_packed_used_word(vr->wrap, 0, 0));
+	const __m512i write = _mm512_set1_epi64((long long)VRING_DESC_F_WRITE << 48);
+	uint64_t *at = (uint64_t *)&vr->slot[vr->last_avail];
+	uint16_t i;
+
+	if (vr->pos) {
+		__m512i place = _mm512_add_epi64(_mm512_set1_epi64(vring_packed_place(vr, 0)),
+						 order);
+
+		for (i = 0; i < n; i += 8) {
+			__m512i id, len;
+
+			id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&s->id[i]));
+			len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)&s->len[i]));
+			_mm512_mask_storeu_epi64(
+				&vr->journal[i], virtq_first8(n - i),
+				_mm512_or_epi64(_mm512_or_epi64(place, _mm512_slli_epi64(id, 16)),
+						_mm512_slli_epi64(len, 32)));
+			place = _mm512_add_epi64(place, _mm512_set1_epi64(8));
+		}
+		vring_packed_begin(vr, n, n);
+	}
+	for (i = (uint16_t)((n - 1u) & ~7u);; i -= 8) {
+		__mmask8 k = virtq_first8(n - i);
+		__m512i id, len, word;
+
+		id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&s->id[i]));
+		len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)&s->len[i]));
+		word = _mm512_or_epi64(_mm512_or_epi64(len, _mm512_slli_epi64(id, 32)), flags);
+		word = _mm512_mask_or_epi64(word, _mm512_test_epi64_mask(len, len), word, write);
+		order_stores();
+		if (i > 0) {
+			virtq_put_words8(at + 2 * i, k, word);
+			continue;
+		}
+		/* the guest looks at the first, so that one is the last */
+		virtq_put_words8(at, k & 0xfe, word);
+		order_release64(at + 1, (uint64_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(word)));
+		return;
 	}
 }
 

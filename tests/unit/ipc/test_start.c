@@ -93,7 +93,7 @@ test_flags(void)
 		START(Q(i).reserved = 1, BAD);
 		START(Q(i).pos.flags |= 2, BAD);
 		START(Q(i).pos.flags |= 1u << 15, BAD);
-		START(Q(i).pos.reserved = 1, BAD);
+		START(Q(i).pos.pending = 1, BAD);
 	}
 }
 

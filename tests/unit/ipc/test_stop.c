@@ -19,7 +19,7 @@ test_fields(void)
 	STOPPED(m.u.stopped.num_queues = UINT32_MAX, BAD);
 	STOPPED(m.u.stopped.reserved = 1, BAD);
 	STOPPED(m.u.stopped.pos[0].flags = 2, BAD);
-	STOPPED(m.u.stopped.pos[QUEUES - 1].reserved = 1, BAD);
+	STOPPED(m.u.stopped.pos[QUEUES - 1].pending = 1, BAD);
 	STOPPED(m.u.stopped.pos[QUEUES].avail = 1, BAD);
 	STOPPED(m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].flags = 1, BAD);
 	STOPPED(m.u.stopped.pos[QUEUES - 1].flags = 1, 0);
@@ -35,9 +35,9 @@ test_all_queues(void)
 	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
 	m.u.stopped.num_queues = VIRTQ_IPC_MAX_QUEUES;
 	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), 0);
-	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].reserved = 1;
+	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].pending = 1;
 	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
-	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].reserved = 0;
+	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].pending = 0;
 	ctx.max_pairs++;
 	m.u.stopped.num_queues += 2;
 	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
