@@ -74,6 +74,7 @@ split_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 	vr->mask = (uint16_t)(cfg->size - 1);
 	vr->last_avail = cfg->avail;
 	vr->last_used = cfg->used;
+	vr->avail_idx = cfg->avail;
 	return vr->used ? 0 : -1;
 }
 

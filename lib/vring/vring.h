@@ -74,6 +74,7 @@ struct vring {
 	uint16_t mask;       /* split only */
 	uint16_t last_avail; /* next avail entry to read; packed: next slot */
 	uint16_t last_used;  /* next used entry to write; packed: the same slot */
+	uint16_t avail_idx;  /* split: the guest's index when we last looked */
 	uint16_t signalled;  /* last_used at the last look at the guest's event */
 	uint8_t hdr_len;     /* of the network header, bytes */
 	bool packed;

@@ -11,12 +11,18 @@
 
 #include "vring_core.h"
 
-/* Chains that the guest has made available; 0 with vr->fault set if it lies. */
+/* Chains that the guest has made available, as far as we need to know: its index
+ * is looked at again when fewer than `want` are left of those we know of, because
+ * the guest writes to that line all the time.  0 with vr->fault set if it lies. */
 static inline uint16_t
-vring_split_available(struct vring *vr)
+vring_split_available(struct vring *vr, uint16_t want)
 {
-	uint16_t n = (uint16_t)(order_acquire16(&vr->avail->idx) - vr->last_avail);
+	uint16_t n = (uint16_t)(vr->avail_idx - vr->last_avail);
 
+	if (n >= want)
+		return n;
+	vr->avail_idx = order_acquire16(&vr->avail->idx);
+	n = (uint16_t)(vr->avail_idx - vr->last_avail);
 	if (n > vr->size) {
 		vr->fault = VRING_F_AVAIL_JUMP;
 		return 0;
