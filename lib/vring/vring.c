@@ -172,6 +172,17 @@ vring_fault_text(enum vring_fault fault)
 	return "unknown fault";
 }
 
+bool
+vring_overdue(const struct vring *vr, struct vring_watch *w)
+{
+	uint16_t used = order_read16(&vr->last_used);
+	bool moved = used != w->used, due = w->moved && !moved;
+
+	w->used = used;
+	w->moved = moved;
+	return due && order_read16(&vr->quiet) >= VRING_QUIET;
+}
+
 void
 vring_kick_guest(const struct vring *vr)
 {

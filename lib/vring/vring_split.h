@@ -144,14 +144,16 @@ vring_split_publish(struct vring *vr, uint16_t n)
 	vr->last_used += n;
 	order_release16(&vr->used->idx, vr->last_used);
 	vring_publish_pos(vr, vr->last_used);
-	/* C: the guest may turn notifications on between our store and our look */
-	order_fence();
+	if (vring_loud(vr))
+		order_fence();
 	if (vr->event_idx) {
+		/* off cannot be told from far ahead: never quiet */
 		tell = vring_need_event(order_read16(vring_split_used_event(vr)), vr->last_used,
 					old);
 		vr->signalled = vr->last_used;
 	} else {
 		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+		vring_heard(vr, !tell);
 	}
 	if (tell)
 		vring_kick_guest(vr);
