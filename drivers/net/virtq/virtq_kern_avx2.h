@@ -47,10 +47,6 @@ virtq_copy(void *dst, const void *src, uint32_t len)
 	const uint8_t *s = src;
 	uint32_t i = 0;
 
-	if (len > VIRTQ_REP_MOVSB) {
-		order_copy_string(d, s, len);
-		return;
-	}
 	for (; i + 32 <= len; i += 32)
 		_mm256_storeu_si256((__m256i *)(d + i),
 				    _mm256_loadu_si256((const __m256i *)(s + i)));

