@@ -75,12 +75,14 @@ step layering make layering
 step format-check make format-check
 step wire-check make wire-check
 
+counted loopback make loopback
+
 need qemu make qemu
 need guest make guest
 step qemu-check make qemu-check
 counted e2e make e2e
 
 echo
-[ -z "$failures" ] || echo "failed:$failures (logs: $logs/, build/e2e-logs/)"
+[ -z "$failures" ] || echo "failed:$failures (logs: $logs/, build/loopback-logs/, build/e2e-logs/)"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

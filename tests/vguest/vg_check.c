@@ -3,6 +3,8 @@
 
 /* The run that verifies everything. */
 
+#include <sched.h>
+
 #include "vg_log.h"
 #include "vg_run.h"
 #include "vg_sock.h"
@@ -11,6 +13,8 @@
 #define PROBE_MS 100u
 /* Rounds between two looks at the backend's socket. */
 #define POLL_ROUNDS 256u
+/* Polls in vain before another thread may run. */
+#define SPIN 64u
 /* What the other queue pairs have to get through beside a broken one. */
 #define OTHERS 500u
 
@@ -167,6 +171,9 @@ idle(struct vg_run *run, uint64_t since)
 		return timed_out(run);
 	if (run->o->notify)
 		return vg_wait(run, run->o->rate ? 1 : 100) < 0 ? -1 : 0;
+	/* the backend may be waiting for this very processor */
+	if (run->o->mode != VG_PINGPONG && run->st.idle_polls % SPIN == 0)
+		sched_yield();
 	_mm_pause();
 	return 0;
 }
@@ -204,6 +211,18 @@ loop(struct vg_run *run)
 	return 0;
 }
 
+/* What was lost with a session, and nothing came behind it to tell. */
+static void
+count_last(struct vg_run *run)
+{
+	for (uint32_t i = 0; run->o->mode >= VG_LOOP && i < run->o->pairs; i++) {
+		struct vg_flow *f = &run->flow[i];
+
+		f->lost += f->tx_seq - f->rx_seq;
+		f->rx_seq = f->tx_seq;
+	}
+}
+
 int
 vg_check_run(struct vg_run *run)
 {
@@ -216,5 +235,8 @@ vg_check_run(struct vg_run *run)
 	err = loop(run);
 	run->st.cycles = run->st.busy_cycles = __rdtsc() - from;
 	run->st.seconds = (double)run->st.cycles / run->hz;
-	return err != 0 ? -1 : vg_life_end(run);
+	if (err != 0 || vg_life_end(run) != 0)
+		return -1;
+	count_last(run);
+	return 0;
 }

@@ -146,6 +146,9 @@ queues_init(struct vg_port *p)
 		c = ring_config(p, q);
 		bytes += vg_ring_bytes(&c) + (uint64_t)q->lay->stride * (q->lay->count + 1) + 64;
 	}
+	/* what is left free in front of the borders */
+	bytes += 16ull * p->o->regions *
+		 (p->o->rx_ring > p->o->tx_ring ? p->o->rx_ring : p->o->tx_ring);
 	if (vg_mem_open(&p->mem, bytes, p->o->hugetlb, p->o->regions) != 0)
 		return -1;
 	for (uint32_t i = 0; i < p->nqueue; i++)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""vguest: our own guest-side driver and its device."""
+
+import json
+import os
+import subprocess
+
+from lab import LabError
+from lab import core
+
+PROGRAM = core.TOP / "build/tests/vguest"
+
+
+class Guest:
+    """A vguest that runs until result() or its Lab ends it."""
+
+    def __init__(self, lab, *args, socket=None):
+        self.line = [str(PROGRAM), f"--virtq={socket or lab.socket}", *map(str, args)]
+        self._lab = lab
+        Guest.count = getattr(Guest, "count", 0) + 1
+        self._log = lab.path(f"vguest-{Guest.count}.log")
+        self.process = core.Process(self.line, self._log)
+        lab.own(self)
+
+    def close(self):
+        self.process.kill()
+
+    def result(self, timeout=60):
+        """What it prints for each port, once it has ended well."""
+        status = self.process.wait(timeout)
+        text = self._log.read_text(errors="replace").splitlines()[1:]
+        answers = [json.loads(line) for line in text if line.startswith("{")]
+        if status or not answers:
+            raise LabError(f"exit status {status} of: {' '.join(self.line)}\n"
+                           + "\n".join(text[-6:]))
+        os.unlink(self._log)
+        return answers
+
+
+def run(lab, *args, timeout=60):
+    """A vguest from beginning to end: what it says of its only, or first port."""
+    return Guest(lab, *args).result(timeout)[0]
+
+
+def faults():
+    """name: for what rings and directions, as --fault=list has it."""
+    text = subprocess.run([PROGRAM, "--fault=list"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    return {line.split()[0]: set(line.split()[1:]) for line in text.splitlines()}
