@@ -46,23 +46,6 @@ def pytest_runtest_makereport(item, call):
         report.sections.append(("logs", f"kept in {lab.logs.relative_to(core.TOP)}/"))
 
 
-def fits(unit):
-    """The variant of that name; the test is skipped if the machine does not have it."""
-    variant = variants()[unit]
-    if variant.missing():
-        pytest.skip(f"{variant.name}: this machine has no {', '.join(variant.missing())}")
-    return variant
-
-
-def loopback(lab, variant, ports=PORTS, queues=QUEUES, **options):
-    """A testpmd, not started, that sends back what it receives."""
-    vdevs = [f"eth_virtq{n},queues={queues}" for n in range(ports)]
-    return Testpmd(lab, vdevs, name=options.pop("name", "testpmd"),
-                   args=["--port-topology=loop", f"--rxq={queues}", f"--txq={queues}",
-                         *options.pop("args", ())],
-                   eal=[f"--force-max-simd-bitwidth={variant.bits}", "--no-shconf"], **options)
-
-
 @pytest.fixture(scope="session", params=sorted(variants()))
 def unit(request):
     return request.param
@@ -70,7 +53,11 @@ def unit(request):
 
 @pytest.fixture(scope="session")
 def variant(unit):
-    return fits(unit)
+    """The variant of that name; its tests are skipped if the machine does not have it."""
+    found = variants()[unit]
+    if found.missing():
+        pytest.skip(f"{found.name}: this machine has no {', '.join(found.missing())}")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -81,14 +68,22 @@ def lab(unit):
         shutil.rmtree(new.logs, ignore_errors=True)
 
 
+def start(pmd):
+    """It forwards before it has a prompt: a kill may come at any time."""
+    return pmd.start(forward=False)
+
+
 @pytest.fixture(scope="session")
 def session_pmd(lab, variant):
-    return loopback(lab, variant).start()
+    """Sends back what it receives."""
+    return Testpmd(lab, [f"eth_virtq{n},queues={QUEUES}" for n in range(PORTS)],
+                   args=["-a", "--port-topology=loop", f"--rxq={QUEUES}", f"--txq={QUEUES}"],
+                   eal=[f"--force-max-simd-bitwidth={variant.bits}"])
 
 
 @pytest.fixture
 def pmd(session_pmd):
-    """That testpmd, started again if an earlier test was the end of it."""
+    """That testpmd, started if it is not, or if an earlier test was the end of it."""
     if not session_pmd.process or not session_pmd.process.running:
-        session_pmd.start()
+        start(session_pmd)
     return session_pmd

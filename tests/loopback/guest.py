@@ -15,13 +15,19 @@ PROGRAM = core.TOP / "build/tests/vguest"
 class Guest:
     """A vguest that runs until result() or its Lab ends it."""
 
-    def __init__(self, lab, *args, socket=None):
-        self.line = [str(PROGRAM), f"--virtq={socket or lab.socket}", *map(str, args)]
+    def __init__(self, lab, *args):
+        # Bounds for a machine that has other things to do as well.
+        self.line = [str(PROGRAM), f"--virtq={lab.socket}", "--wait=60000", "--timeout=30000",
+                     *map(str, args)]
         self._lab = lab
         Guest.count = getattr(Guest, "count", 0) + 1
         self._log = lab.path(f"vguest-{Guest.count}.log")
         self.process = core.Process(self.line, self._log)
         lab.own(self)
+
+    def end(self):
+        """It sends nothing more; result() waits for what is under way."""
+        self.process.popen.terminate()
 
     def close(self):
         self.process.kill()
