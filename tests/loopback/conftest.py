@@ -73,12 +73,16 @@ def start(pmd):
     return pmd.start(forward=False)
 
 
+def new_pmd(lab, variant, ports, queues, name="testpmd"):
+    """A testpmd, to be started, that sends back what it receives."""
+    return Testpmd(lab, [f"eth_virtq{n},queues={queues}" for n in range(ports)], name=name,
+                   args=["-a", "--port-topology=loop", f"--rxq={queues}", f"--txq={queues}"],
+                   eal=[f"--force-max-simd-bitwidth={variant.bits}"])
+
+
 @pytest.fixture(scope="session")
 def session_pmd(lab, variant):
-    """Sends back what it receives."""
-    return Testpmd(lab, [f"eth_virtq{n},queues={QUEUES}" for n in range(PORTS)],
-                   args=["-a", "--port-topology=loop", f"--rxq={QUEUES}", f"--txq={QUEUES}"],
-                   eal=[f"--force-max-simd-bitwidth={variant.bits}"])
+    return new_pmd(lab, variant, PORTS, QUEUES)
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@
 #define PROBE_MS 100u
 /* Rounds between two looks at the backend's socket. */
 #define POLL_ROUNDS 256u
-/* Polls in vain before another thread may run. */
+/* Polls in vain before another thread may run; many when time is measured. */
 #define SPIN 64u
+#define LONG_SPIN 4096u
 /* What each other queue pair has to get through beside a broken one. */
 #define OTHERS 100u
 
@@ -191,7 +192,7 @@ idle(struct vg_run *run, uint64_t since)
 	if (run->o->notify)
 		return vg_wait(run, run->o->rate ? 1 : 100) < 0 ? -1 : 0;
 	/* the backend may be waiting for this very processor */
-	if (run->o->mode != VG_PINGPONG && run->st.idle_polls % SPIN == 0)
+	if (run->st.idle_polls % (run->o->mode == VG_PINGPONG ? LONG_SPIN : SPIN) == 0)
 		sched_yield();
 	_mm_pause();
 	return 0;
