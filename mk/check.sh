@@ -53,9 +53,9 @@ counted() {
 		"$@" 2>&1
 		echo "status $?"
 	} | tee "$logs/$name.log" | grep --line-buffered -v '^status [0-9]*$'
-	good=$(sed -nE 's/^.*[^0-9]?([0-9]+) passed.*$/\1/p' "$logs/$name.log" | tail -n 1)
-	bad=$(sed -nE 's/^.*[^0-9]?([0-9]+) failed.*$/\1/p' "$logs/$name.log" | tail -n 1)
-	errors=$(sed -nE 's/^.*[^0-9]?([0-9]+) errors?.*$/\1/p' "$logs/$name.log" | tail -n 1)
+	good=$(sed -nE 's/^(.*[^0-9])?([0-9]+) passed.*$/\2/p' "$logs/$name.log" | tail -n 1)
+	bad=$(sed -nE 's/^(.*[^0-9])?([0-9]+) failed.*$/\2/p' "$logs/$name.log" | tail -n 1)
+	errors=$(sed -nE 's/^(.*[^0-9])?([0-9]+) errors?.*$/\2/p' "$logs/$name.log" | tail -n 1)
 	bad=$((${bad:-0} + ${errors:-0}))
 	# A run that broke off says nothing of failures.
 	if [ "$bad" = 0 ] && ! grep -q '^status 0$' "$logs/$name.log"; then
