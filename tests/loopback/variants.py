@@ -30,7 +30,7 @@ def variants():
     source = (_DRIVER / "virtq_burst.c").read_text(encoding="utf-8")
     found = {}
     for name, bits, unit, usable in re.findall(
-            r'\{"([^"]+)", (?:RTE_VECT_SIMD_)?(\d+), virtq_rx_(\w+), virtq_tx_\w+, (\w+)\}',
+            r'\{"([^"]+)",\s+(?:RTE_VECT_SIMD_)?(\d+),\s+virtq_rx_(\w+),\s+virtq_tx_\w+,\s+(\w+)\}',
             source):
         # 64 is the least that --force-max-simd-bitwidth takes
         found[unit] = Variant(name, max(int(bits), 64), _flags(source, usable))

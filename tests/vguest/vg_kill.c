@@ -45,7 +45,8 @@ is_there(const struct vg_run *run)
 {
 	enum vg_moment at = run->p->be->moment(run->p), want = run->o->kill_at;
 
-	return at == want || (want == VG_AT_MADE && at == VG_AT_TORN);
+	/* dead, it says that itself */
+	return at == want || at == VG_AT_WRONG || (want == VG_AT_MADE && at == VG_AT_TORN);
 }
 
 /* 1: it stands still where it is wanted.  0: it goes on.  -1 after vg_err(). */

@@ -40,6 +40,7 @@ enum vg_moment {
 	VG_AT_NOTED,
 	VG_AT_TORN,
 	VG_AT_MADE,
+	VG_AT_WRONG, /* the first one written before others: never */
 	VG_MOMENTS
 };
 

@@ -75,6 +75,20 @@ in_ring(const struct vg_ring *r, uint16_t at)
 	return (at & ~WRAP) < r->size;
 }
 
+/* The first descriptor is used: the others must be, as long as the guest has not
+ * taken it and given new ones. */
+static enum vg_moment
+behind_first(const struct vg_ring *r, const struct virtq_ipc_state_queue *s,
+	     struct virtq_ipc_ring_pos pos)
+{
+	if (vg_ring_position(r) != pos.used)
+		return VG_AT_MADE;
+	for (uint16_t k = 0; k < pos.pending; k++)
+		if (!in_ring(r, s->journal[k].slot) || !is_used(r, &s->journal[k]))
+			return VG_AT_WRONG;
+	return VG_AT_MADE;
+}
+
 enum vg_moment
 vg_recover_moment(const struct vg_ring *r, const struct virtq_ipc_state_queue *s)
 {
@@ -84,7 +98,7 @@ vg_recover_moment(const struct vg_ring *r, const struct virtq_ipc_state_queue *s
 	if (!r->packed || n == 0 || n > VIRTQ_IPC_JOURNAL || !in_ring(r, pos.used))
 		return VG_AT_ANY;
 	if (!is_available(r, pos.used))
-		return VG_AT_MADE;
+		return behind_first(r, s, pos);
 	if (n > 1 && in_ring(r, s->journal[n - 1].slot) && is_used(r, &s->journal[n - 1]))
 		return VG_AT_TORN;
 	return VG_AT_NOTED;
@@ -157,6 +171,9 @@ recover_packed(struct vg_port *p, struct vg_queue *q, const struct virtq_ipc_sta
 			return -1;
 		moment = vg_recover_moment(&q->ring, s);
 	}
+	if (moment == VG_AT_WRONG)
+		return vg_err("%s: the first used descriptor of a burst was written before others",
+			      q->name);
 	p->recovered[moment]++;
 	if ((moment == VG_AT_NOTED || moment == VG_AT_TORN) && finish(q, s, pos.pending) != 0)
 		return -1;
