@@ -26,5 +26,7 @@ VQ_LDFLAGS = $(HARDEN_LD)
 
 # Instruction sets that one translation unit alone may use, because the choice
 # is made when the program runs.  The name is that of the source file.
+ifeq ($(shell uname -m),x86_64)
 CFLAGS_virtq_burst_avx2 = -mavx2
 CFLAGS_virtq_burst_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2
+endif

@@ -74,6 +74,7 @@ split_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 	vr->mask = (uint16_t)(cfg->size - 1);
 	vr->last_avail = cfg->avail;
 	vr->last_used = cfg->used;
+	vr->avail_idx = cfg->avail;
 	return vr->used ? 0 : -1;
 }
 
@@ -169,6 +170,17 @@ vring_fault_text(enum vring_fault fault)
 		return "a receive buffer is shorter than the network header";
 	}
 	return "unknown fault";
+}
+
+bool
+vring_overdue(const struct vring *vr, struct vring_watch *w)
+{
+	uint16_t used = order_read16(&vr->last_used);
+	bool moved = used != w->used, due = w->moved && !moved;
+
+	w->used = used;
+	w->moved = moved;
+	return due && order_read16(&vr->quiet) >= VRING_QUIET;
 }
 
 void

@@ -28,6 +28,10 @@
 /* Used descriptors of a packed ring that are written down before they are made. */
 #define VRING_JOURNAL 128u
 
+/* So many looks in a row must have found notifications off before the fence in
+ * front of the look is left out; and every so many it is not. */
+#define VRING_QUIET 64u
+
 /* Where the guest placed the ring: guest-physical addresses. */
 struct vring_addr {
 	uint64_t desc;
@@ -74,7 +78,9 @@ struct vring {
 	uint16_t mask;       /* split only */
 	uint16_t last_avail; /* next avail entry to read; packed: next slot */
 	uint16_t last_used;  /* next used entry to write; packed: the same slot */
+	uint16_t avail_idx;  /* split: the guest's index when we last looked */
 	uint16_t signalled;  /* last_used at the last look at the guest's event */
+	uint16_t quiet;      /* looks in a row at notifications that were off */
 	uint8_t hdr_len;     /* of the network header, bytes */
 	bool packed;
 	bool wrap; /* packed: wrap counter of last_avail and last_used */
@@ -118,6 +124,22 @@ uint16_t vring_position(const struct vring *vr);
 
 /* A sentence for a fault, without a full stop. */
 const char *vring_fault_text(enum vring_fault fault);
+
+/* What a watchdog remembers of a ring from one look to the next. */
+struct vring_watch {
+	uint16_t used;
+	bool moved;
+};
+
+/*
+ * For a ring whose guest has kept notifications off for long: whether the guest
+ * should be interrupted now, because the data thread gave buffers back since the
+ * last call but one, and has paused since.  It does not always wait for its
+ * stores to be seen before it looks whether the guest wants to be told (see
+ * vring_loud()), so a guest that turned notifications on in that moment may be
+ * waiting.  To be called now and then, by the thread that owns the vring.
+ */
+bool vring_overdue(const struct vring *vr, struct vring_watch *w);
 
 /* Interrupts the guest whether it asks or not: after a change of owner an
  * interrupt may have been lost. */

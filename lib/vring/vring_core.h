@@ -113,6 +113,31 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 	return VRING_OK;
 }
 
+/*
+ * C: the guest may turn notifications on between our store and our look, so there
+ * is a fence between them.  It waits until the store is seen, and costs 45 of 90
+ * cycles in a burst of one packet.  A guest that has kept notifications off for
+ * VRING_QUIET bursts most likely still does: then the fence is left out, but for
+ * one burst in VRING_QUIET.  If the guest turns them on just then and is missed,
+ * the next look finds them on, and if there is none, vring_overdue() tells it
+ * (doc/models/notify.pml).
+ */
+static inline bool
+vring_loud(const struct vring *vr)
+{
+	return vr->quiet < VRING_QUIET || vr->quiet % VRING_QUIET == 0;
+}
+
+/* What the look at the guest's wish found. */
+static inline void
+vring_heard(struct vring *vr, bool off)
+{
+	if (!off)
+		vr->quiet = 0;
+	else if (++vr->quiet == 0)
+		vr->quiet = VRING_QUIET;
+}
+
 /* Counts, checks and appends the buffer of one descriptor of a chain. */
 static inline enum vring_fault
 vring_add_desc(const struct vring *vr, struct vring_batch *b, struct vring_chain *c, uint64_t addr,

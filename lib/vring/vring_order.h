@@ -74,6 +74,9 @@ order_keep_copy(void *copy, size_t size)
 	__asm__ volatile("" : "+m"(*(char(*)[size])copy));
 }
 
+/* The same for a copy that is in a vector register. */
+#define order_keep_vector(v) __asm__ volatile("" : "+x"(v))
+
 /* Loads before it are done before loads behind it: B where the index, or the
  * flags of a packed descriptor, are read in vectors. */
 static inline void

@@ -189,14 +189,17 @@ vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t le
 
 /* Whether the guest asked to be told, by its event area (2.7.10). */
 static inline bool
-vring_packed_wants(const struct vring *vr, uint16_t old)
+vring_packed_wants(struct vring *vr, uint16_t old)
 {
 	uint16_t flags = order_read16(&vr->driver_event->flags);
+	bool off = flags == VRING_PACKED_EVENT_DISABLE, quiet = vr->quiet >= VRING_QUIET;
 	uint16_t off_wrap, event;
 
-	if (flags == VRING_PACKED_EVENT_DISABLE)
+	vring_heard(vr, off);
+	if (off)
 		return false;
-	if (flags != VRING_PACKED_EVENT_DESC || !vr->event_idx)
+	/* when it turned them on, and behind what, was perhaps not seen */
+	if (quiet || flags != VRING_PACKED_EVENT_DESC || !vr->event_idx)
 		return true;
 	off_wrap = order_read16(&vr->driver_event->off_wrap);
 	event = off_wrap & (uint16_t)~VRING_PACKED_WRAP;
@@ -218,8 +221,8 @@ vring_packed_publish(struct vring *vr, uint16_t slots)
 	vr->last_avail = vring_packed_slot(vr, slots, &vr->wrap);
 	vr->last_used = vr->last_avail;
 	vring_publish_pos(vr, vring_packed_place(vr, 0));
-	/* C: the guest may turn notifications on between our store and our look */
-	order_fence();
+	if (vring_loud(vr))
+		order_fence();
 	tell = vring_packed_wants(vr, old);
 	vr->signalled = vr->last_used;
 	if (tell)

@@ -12,11 +12,12 @@
 #include "vring_packed.h"
 #include "vring_split.h"
 
-/* Chains that may be there: exact for split rings, an upper bound for packed. */
+/* Chains that may be there: `want` at least, or all there are; an upper bound for
+ * packed rings. */
 static inline __attribute__((always_inline)) uint16_t
-vring_ring_available(struct vring *vr, const bool packed)
+vring_ring_available(struct vring *vr, uint16_t want, const bool packed)
 {
-	return packed ? vr->size : vring_split_available(vr);
+	return packed ? vr->size : vring_split_available(vr, want);
 }
 
 /* Adds up to n chains to the batch; returns how many. */

@@ -11,12 +11,18 @@
 
 #include "vring_core.h"
 
-/* Chains that the guest has made available; 0 with vr->fault set if it lies. */
+/* Chains that the guest has made available, as far as we need to know: its index
+ * is looked at again when fewer than `want` are left of those we know of, because
+ * the guest writes to that line all the time.  0 with vr->fault set if it lies. */
 static inline uint16_t
-vring_split_available(struct vring *vr)
+vring_split_available(struct vring *vr, uint16_t want)
 {
-	uint16_t n = (uint16_t)(order_acquire16(&vr->avail->idx) - vr->last_avail);
+	uint16_t n = (uint16_t)(vr->avail_idx - vr->last_avail);
 
+	if (n >= want)
+		return n;
+	vr->avail_idx = order_acquire16(&vr->avail->idx);
+	n = (uint16_t)(vr->avail_idx - vr->last_avail);
 	if (n > vr->size) {
 		vr->fault = VRING_F_AVAIL_JUMP;
 		return 0;
@@ -138,14 +144,16 @@ vring_split_publish(struct vring *vr, uint16_t n)
 	vr->last_used += n;
 	order_release16(&vr->used->idx, vr->last_used);
 	vring_publish_pos(vr, vr->last_used);
-	/* C: the guest may turn notifications on between our store and our look */
-	order_fence();
+	if (vring_loud(vr))
+		order_fence();
 	if (vr->event_idx) {
+		/* off cannot be told from far ahead: never quiet */
 		tell = vring_need_event(order_read16(vring_split_used_event(vr)), vr->last_used,
 					old);
 		vr->signalled = vr->last_used;
 	} else {
 		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+		vring_heard(vr, !tell);
 	}
 	if (tell)
 		vring_kick_guest(vr);

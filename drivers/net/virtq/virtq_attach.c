@@ -489,6 +489,20 @@ peer_broke(const struct virtq_port *port)
 }
 
 void
+virtq_wake_waiting(struct virtq_port *port)
+{
+	if (!port->running)
+		return;
+	for (uint32_t i = 0; i < port_queues(port); i++) {
+		struct virtq_queue *q = &port->queue[i];
+		struct pollfd p = {.fd = q->call_fd, .events = POLLOUT};
+
+		if (q->vring && vring_overdue(q->vring, &q->watch) && poll(&p, 1, 0) == 1)
+			vring_kick_guest(q->vring);
+	}
+}
+
+void
 virtq_report_faults(struct virtq_port *port)
 {
 	struct ipc_err err;

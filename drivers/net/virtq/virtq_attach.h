@@ -21,6 +21,10 @@ void virtq_detach(struct virtq_port *port);
 /* Tells the device and the log about rings that the guest broke. */
 void virtq_report_faults(struct virtq_port *port);
 
+/* Interrupts guests that may be waiting for what was given back to them.  To be
+ * called now and then while the port is running. */
+void virtq_wake_waiting(struct virtq_port *port);
+
 /* What the guest shall see of the port. */
 struct virtq_ipc_link virtq_link_of(const struct virtq_port *port);
 

@@ -20,6 +20,7 @@ always(void)
 	return true;
 }
 
+#ifdef RTE_ARCH_X86_64
 static bool
 has_avx512(void)
 {
@@ -30,9 +31,19 @@ has_avx512(void)
 	       rte_cpu_get_flag_enabled(RTE_CPUFLAG_BMI2) == 1;
 }
 
+static bool
+has_avx2(void)
+{
+	return rte_cpu_get_flag_enabled(RTE_CPUFLAG_AVX2) == 1;
+}
+#endif
+
 /* Best first. */
 static const struct variant variants[] = {
+#ifdef RTE_ARCH_X86_64
 	{"AVX-512, one copy", RTE_VECT_SIMD_512, virtq_rx_avx512, virtq_tx_avx512, has_avx512},
+	{"AVX2, one copy", RTE_VECT_SIMD_256, virtq_rx_avx2, virtq_tx_avx2, has_avx2},
+#endif
 	{"Scalar, one copy", 0, virtq_rx_scalar, virtq_tx_scalar, always},
 };
 

@@ -14,6 +14,8 @@ const char *virtq_burst_name(const struct rte_eth_dev *dev);
 
 uint16_t virtq_rx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t virtq_tx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t virtq_rx_avx2(void *queue, struct rte_mbuf **pkts, uint16_t n);
+uint16_t virtq_tx_avx2(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t virtq_rx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t virtq_tx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n);
 

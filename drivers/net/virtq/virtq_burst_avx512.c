@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
+/* Empty on other processors than x86-64. */
+#ifdef __AVX512F__
+
 #include "virtq_burst.h"
 
 #include "virtq_kern_avx512.h"
@@ -18,3 +21,5 @@ virtq_tx_avx512(void *queue, struct rte_mbuf **pkts, uint16_t n)
 {
 	return virtq_tx_burst(queue, pkts, n);
 }
+
+#endif /* __AVX512F__ */

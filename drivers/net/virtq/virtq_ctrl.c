@@ -25,6 +25,9 @@
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
 /* How often a running guest's memory is looked after. */
 #define VIRTQ_WATCH_MS 1000u
+/* How often it is made sure that no guest waits for an interrupt; it may wait for
+ * twice as long. */
+#define VIRTQ_WAKE_MS 10u
 /* Complaints that are remembered so as not to be repeated. */
 #define VIRTQ_MAX_SAID 16u
 
@@ -48,6 +51,8 @@ struct virtq_connector {
 	char said[VIRTQ_MAX_SAID][VIRTQ_IPC_TEXT_LEN];
 	unsigned int said_next;
 	struct virtq_log_limit log;
+	uint64_t watched_ms;
+	uint64_t woken_ms;
 };
 
 static TAILQ_HEAD(, virtq_connector) connectors = TAILQ_HEAD_INITIALIZER(connectors);
@@ -242,9 +247,10 @@ on_event(struct virtq_connector *c, const struct epoll_event *ev)
 	}
 }
 
-/* Everything that time brings, and what other threads left to this one. */
+/* Everything that time brings, and after an event what other threads left to this
+ * one. */
 static void
-keep_house(struct virtq_connector *c)
+keep_house(struct virtq_connector *c, bool event)
 {
 	struct virtq_peer *peer, *tmp;
 	struct virtq_port *port;
@@ -252,8 +258,16 @@ keep_house(struct virtq_connector *c)
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
 		listener_watch(c, true);
-	TAILQ_FOREACH (port, &c->ports, next)
-		virtq_report_faults(port);
+	if (event || now >= c->watched_ms + VIRTQ_WATCH_MS) {
+		c->watched_ms = now;
+		TAILQ_FOREACH (port, &c->ports, next)
+			virtq_report_faults(port);
+	}
+	if (now >= c->woken_ms + VIRTQ_WAKE_MS) {
+		c->woken_ms = now;
+		TAILQ_FOREACH (port, &c->ports, next)
+			virtq_wake_waiting(port);
+	}
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
 		if (ipc_session_state(peer->session) == IPC_NEW && now >= peer->deadline_ms)
@@ -278,7 +292,7 @@ next_wait(struct virtq_connector *c)
 			until = RTE_MIN(until, peer->deadline_ms);
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->running)
-			until = RTE_MIN(until, now + VIRTQ_WATCH_MS);
+			until = RTE_MIN(until, now + VIRTQ_WAKE_MS);
 	if (until == UINT64_MAX)
 		return -1;
 	return until > now ? (int)(until - now) : 0;
@@ -342,7 +356,7 @@ control_thread(void *arg)
 		pthread_mutex_lock(&c->lock);
 		if (n == 1)
 			on_event(c, &ev);
-		keep_house(c);
+		keep_house(c, n == 1);
 		tell_links(c);
 	}
 	orphan = c->orphan;

@@ -85,6 +85,7 @@ struct virtq_queue {
 	uint16_t index;   /* as in virtq_ipc_start */
 	uint16_t nb_desc; /* as the application asked; the guest chooses */
 	bool reported;    /* the fault of the present ring was dealt with */
+	struct vring_watch watch;
 	struct vring *vring;
 	int kick_fd;
 	int call_fd;

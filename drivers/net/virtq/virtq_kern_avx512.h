@@ -18,9 +18,6 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
-/* Above this many bytes the processor's own copy loop is used. */
-#define VIRTQ_REP_MOVSB 1024u
-
 static inline void
 virtq_copy(void *dst, const void *src, uint32_t len)
 {
@@ -276,11 +273,7 @@ virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 static inline void
 virtq_rearm(struct rte_mbuf *m, uint64_t initializer, uint32_t len)
 {
-	/* rearm word, ol_flags, packet_type and pkt_len, data_len to hash */
-	_mm256_storeu_si256((__m256i *)&m->rearm_data,
-			    _mm256_set_epi64x((long long)(uint64_t)(len & 0xffff),
-					      (long long)((uint64_t)len << 32 | RTE_PTYPE_L2_ETHER),
-					      0, (long long)initializer));
+	virtq_rearm_vector(m, initializer, len);
 }
 
 #endif /* VIRTQ_KERN_AVX512_H */

@@ -84,16 +84,10 @@ virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint1
 		at[i] = (struct vring_used_elem){s->id[i], s->len[i]};
 }
 
-/* Used descriptors of n simple chains from the next slot on, with their journal;
- * they do not wrap. */
 static inline void
 virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++)
-		vring_packed_note(vr, i, i, s->id[i], s->len[i]);
-	vring_packed_begin(vr, n, n);
-	for (uint16_t i = n; i-- > 0;)
-		vring_packed_put_used(vr, i, s->id[i], s->len[i]);
+	virtq_used_packed_each(vr, s, n);
 }
 
 /* Fields of a new mbuf that holds len bytes in one segment. */

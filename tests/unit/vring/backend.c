@@ -43,7 +43,7 @@ unsigned int
 be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
 {
 	struct vring_batch b;
-	uint16_t n = vring_split_available(vr);
+	uint16_t n = vring_split_available(vr, UINT16_MAX);
 
 	vring_batch_begin(&b);
 	if (n > max)
@@ -93,7 +93,7 @@ unsigned int
 be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 {
 	struct vring_batch b;
-	uint16_t avail = vring_split_available(vr);
+	uint16_t avail = vring_split_available(vr, UINT16_MAX);
 	uint16_t half = (uint16_t)(avail < 8 ? avail / 2 : 4);
 	uint16_t done = 0;
 	unsigned int sent = 0;

@@ -80,7 +80,8 @@ uint16_t
 fix_snapshot(struct fix *f, enum vring_dir dir)
 {
 	vring_batch_begin(&f->b);
-	return vring_split_snapshot(&f->vr, dir, &f->b, 0, vring_split_available(&f->vr));
+	return vring_split_snapshot(&f->vr, dir, &f->b, 0,
+				    vring_split_available(&f->vr, UINT16_MAX));
 }
 
 void

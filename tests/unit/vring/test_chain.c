@@ -104,7 +104,7 @@ test_avail_jump(void)
 
 			fix_up(&f, &l, F_VERSION_1);
 			gr_set_avail_idx(&f.gr, (uint16_t)(starts[s] + jumps[j]));
-			CU_ASSERT_EQUAL(vring_split_available(&f.vr), 0);
+			CU_ASSERT_EQUAL(vring_split_available(&f.vr, UINT16_MAX), 0);
 			CU_ASSERT_EQUAL(f.vr.fault, VRING_F_AVAIL_JUMP);
 			fix_down(&f);
 		}
@@ -119,11 +119,11 @@ test_avail_full(void)
 	struct fix f;
 
 	fix_up(&f, &l, F_VERSION_1);
-	CU_ASSERT_EQUAL(vring_split_available(&f.vr), 0);
+	CU_ASSERT_EQUAL(vring_split_available(&f.vr, UINT16_MAX), 0);
 	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
 	for (unsigned int i = 0; i < SIZE; i++)
 		fix_good(&f, VRING_DEQ);
-	CU_ASSERT_EQUAL(vring_split_available(&f.vr), SIZE);
+	CU_ASSERT_EQUAL(vring_split_available(&f.vr, UINT16_MAX), SIZE);
 	fix_expect_ok(&f, VRING_DEQ, SIZE);
 	for (uint16_t i = 0; i < SIZE; i++)
 		CU_ASSERT_EQUAL(f.b.chain[i].head, i);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_KERN_AVX2_H
+#define VIRTQ_KERN_AVX2_H
+
+/*
+ * virtq_kern_avx2.h - the leaves of the burst loops with AVX2: four descriptors
+ * at a time.  What they check is what the scalar leaves check.
+ */
+
+#include <immintrin.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "virtq_simple.h"
+#include "vring_packed.h"
+
+/* Up to 31 bytes: two pieces that may overlap. */
+static inline void
+virtq_copy_small(uint8_t *d, const uint8_t *s, uint32_t len)
+{
+	if (len >= 16) {
+		__m128i a = _mm_loadu_si128((const __m128i *)s);
+		__m128i b = _mm_loadu_si128((const __m128i *)(s + len - 16));
+
+		_mm_storeu_si128((__m128i *)d, a);
+		_mm_storeu_si128((__m128i *)(d + len - 16), b);
+	} else if (len >= 8) {
+		uint64_t a, b;
+
+		memcpy(&a, s, 8);
+		memcpy(&b, s + len - 8, 8);
+		memcpy(d, &a, 8);
+		memcpy(d + len - 8, &b, 8);
+	} else {
+		while (len-- > 0)
+			d[len] = s[len];
+	}
+}
+
+static inline void
+virtq_copy(void *dst, const void *src, uint32_t len)
+{
+	uint8_t *d = dst;
+	const uint8_t *s = src;
+	uint32_t i = 0;
+
+	if (len > VIRTQ_REP_MOVSB) {
+		order_copy_string(d, s, len);
+		return;
+	}
+	for (; i + 32 <= len; i += 32)
+		_mm256_storeu_si256((__m256i *)(d + i),
+				    _mm256_loadu_si256((const __m256i *)(s + i)));
+	virtq_copy_small(d + i, s + i, len - i);
+}
+
+/* a > b of unsigned 64-bit words, which AVX2 compares as signed ones. */
+static inline __m256i
+virtq_gt4(__m256i a, __m256i b)
+{
+	const __m256i top = _mm256_set1_epi64x(INT64_MIN);
+
+	return _mm256_cmpgt_epi64(_mm256_xor_si256(a, top), _mm256_xor_si256(b, top));
+}
+
+/* Translates four buffers; returns all ones for each that lies in one region. */
+static inline __m256i
+virtq_translate4(const struct guest_mem *mem, __m256i addr, __m256i len, __m256i *host)
+{
+	__m256i found = _mm256_setzero_si256();
+
+	for (uint32_t r = 0; r < mem->count; r++) {
+		const struct guest_region *g = &mem->region[r];
+		__m256i size = _mm256_set1_epi64x((long long)g->size);
+		__m256i off = _mm256_sub_epi64(addr, _mm256_set1_epi64x((long long)g->guest_addr));
+		/* off is huge where addr is below the region */
+		__m256i out = _mm256_or_si256(virtq_gt4(off, size),
+					      virtq_gt4(len, _mm256_sub_epi64(size, off)));
+		__m256i in = _mm256_andnot_si256(_mm256_or_si256(out, found),
+						 _mm256_set1_epi64x(-1));
+
+		off = _mm256_add_epi64(off, _mm256_set1_epi64x((long long)(uintptr_t)g->host));
+		*host = _mm256_blendv_epi8(*host, off, in);
+		found = _mm256_or_si256(found, in);
+		if (_mm256_movemask_epi8(found) == -1)
+			break;
+	}
+	return found;
+}
+
+/* How many of four descriptors, copied to d, are simple from the first on, of
+ * those that `take` names; flags_at is where in the second word the flags are.  Their host addresses and lengths go to s. */
+static inline uint16_t
+virtq_check4(const struct vring *vr, uint32_t take, const __m128i d[4], const int flags_at,
+	     const enum vring_dir dir, uint32_t min, uint32_t max, struct virtq_simple *s,
+	     uint16_t i)
+{
+	__m256i a = _mm256_set_m128i(d[2], d[0]), b = _mm256_set_m128i(d[3], d[1]);
+	__m256i addr = _mm256_unpacklo_epi64(a, b), rest = _mm256_unpackhi_epi64(a, b);
+	__m256i len = _mm256_and_si256(rest, _mm256_set1_epi64x(0xffffffff));
+	__m256i host = _mm256_setzero_si256(), bad, good;
+	uint32_t mask;
+
+	rest = _mm256_srli_epi64(rest, flags_at);
+	good = _mm256_cmpeq_epi64(_mm256_and_si256(rest, _mm256_set1_epi64x(VIRTQ_SIMPLE_FLAGS)),
+				  _mm256_set1_epi64x(virtq_simple_want(dir)));
+	bad = _mm256_or_si256(_mm256_cmpgt_epi64(_mm256_set1_epi64x(min), len),
+			      _mm256_cmpgt_epi64(len, _mm256_set1_epi64x(max)));
+	good = _mm256_andnot_si256(bad, good);
+	good = _mm256_and_si256(good, virtq_translate4(vr->mem, addr, len, &host));
+	_mm256_store_si256((__m256i *)&s->host[i], host);
+	len = _mm256_permutevar8x32_epi32(len, _mm256_set_epi32(0, 0, 0, 0, 6, 4, 2, 0));
+	_mm_store_si128((__m128i *)&s->len[i], _mm256_castsi256_si128(len));
+	mask = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(good)) & take;
+	return (uint16_t)__builtin_ctz(~mask);
+}
+
+static inline __m128i
+virtq_snapshot16(const void *at)
+{
+	__m128i d = _mm_loadu_si128(at);
+
+	order_keep_vector(d);
+	return d;
+}
+
+static inline uint16_t
+virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+		   uint32_t max, struct virtq_simple *s)
+{
+	for (uint16_t i = 0; i < n; i += 4) {
+		uint16_t ask = RTE_MIN(4, n - i), k, good;
+		uint32_t take = 0;
+		__m128i d[4];
+
+		for (k = 0; k < 4; k++) {
+			uint16_t slot = (uint16_t)(vr->last_avail + i + k) & vr->mask;
+			uint16_t id = order_read16(&vr->avail->ring[slot]);
+
+			s->id[i + k] = id;
+			take |= (uint32_t)(k < ask && id < vr->size) << k;
+			/* a head that names nothing is not taken; its load is harmless */
+			d[k] = virtq_snapshot16(&vr->desc[id & vr->mask]);
+		}
+		good = virtq_check4(vr, take, d, 32, dir, min, max, s, i);
+		if (good != 4)
+			return i + good;
+	}
+	return n;
+}
+
+static inline uint16_t
+virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+		    uint32_t max, struct virtq_simple *s)
+{
+	for (uint16_t i = 0; i < n; i += 4) {
+		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];
+		uint16_t ask = RTE_MIN(4, n - i), k, good;
+		uint32_t take = 0;
+		__m128i d[4];
+
+		/* the flags first, then what they vouch for: B */
+		for (k = 0; k < ask; k++)
+			take |= (uint32_t)vring_packed_is_avail(order_read16(&at[k].flags),
+								vr->wrap)
+				<< k;
+		if (take == 0)
+			return i;
+		order_loads();
+		for (k = 0; k < 4; k++) {
+			d[k] = virtq_snapshot16(&at[k < ask ? k : 0]);
+			s->id[i + k] = (uint16_t)_mm_extract_epi16(d[k], 6);
+		}
+		good = virtq_check4(vr, take, d, 48, dir, min, max, s, i);
+		if (good != 4)
+			return i + good;
+	}
+	return n;
+}
+
+static inline void
+virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i + 4 <= n; i += 4) {
+		__m256i id = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)&s->id[i]));
+		__m256i len = _mm256_cvtepu32_epi64(_mm_load_si128((const __m128i *)&s->len[i]));
+
+		_mm256_storeu_si256((__m256i *)&at[i],
+				    _mm256_or_si256(id, _mm256_slli_epi64(len, 32)));
+	}
+	for (; i < n; i++)
+		at[i] = (struct vring_used_elem){s->id[i], s->len[i]};
+}
+
+static inline void
+virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
+{
+	virtq_used_packed_each(vr, s, n);
+}
+
+static inline void
+virtq_rearm(struct rte_mbuf *m, uint64_t initializer, uint32_t len)
+{
+	virtq_rearm_vector(m, initializer, len);
+}
+
+#endif /* VIRTQ_KERN_AVX2_H */
