@@ -18,6 +18,7 @@ include mk/build.mk
 include mk/dpdk.mk
 include mk/unit.mk
 include mk/guest.mk
+include mk/vguest.mk
 include mk/install.mk
 include mk/check.mk
 -include mk/bench.mk
@@ -35,7 +36,7 @@ help:
 	@echo 'make demo       the whole path in one command: deps, all, qemu, guest, traffic (root)'
 	@echo 'make bench      measures against net_vhost (QUICK=1: five minutes; doc/benchmarks.md; root)'
 	@echo 'make check      every test, one summary (root)'
-	@echo 'make unit layering format-check wire-check qemu-check e2e    its parts'
+	@echo 'make unit layering format-check wire-check qemu-check loopback e2e    its parts'
 	@echo 'make install    to PREFIX=/usr/local and, the plugin, to DPDK'"'"'s plugin folder'
 	@echo '                (PLUGINDIR= to leave that out, PLUGINDIR=dir for another, DESTDIR=)'
 	@echo 'make uninstall  remove what install put there'

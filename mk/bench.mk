@@ -6,20 +6,10 @@
 
 .PHONY: bench bench-programs bench-native
 
-VGUEST := $(B)/tests/vguest
 HOSTBENCH := $(B)/tests/bench/hostbench
 PROBE := $(B)/tests/bench/probe
 COPYLIMIT := $(B)/tests/bench/copylimit
 BENCH_NATIVE := $(B)/native
-
-# The other side of the ring: light, and the same for every backend.
-VGUEST_SRC := $(wildcard tests/vguest/*.c)
-VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2
-
-$(VGUEST): $(VGUEST_SRC) $(wildcard tests/vguest/*.h) lib/include/virtq_ipc.h $(FLAGS_STAMP)
-	$(call say,LD)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) -Ilib/include -o $@ $(VGUEST_SRC)
 
 # The loop around a burst call is not to be measured: no hardening in it.  A rpath
 # of the old kind is what DPDK's libraries find each other by; with the new kind

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 
-.PHONY: check unit layering format format-check wire-check e2e
+.PHONY: check unit layering format format-check wire-check loopback e2e
 
 check:
 	$(Q)mk/check.sh
@@ -17,6 +17,9 @@ wire-check:
 
 e2e: $(PLUGIN)
 	$(Q)mk/e2e.sh $(E2E)
+
+loopback: $(PLUGIN) $(VGUEST)
+	$(Q)mk/loopback.sh $(LOOPBACK)
 
 # The QEMU series follows QEMU's own style, not this one.
 # The wire header is left as it is: the QEMU series carries the same bytes.

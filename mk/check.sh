@@ -53,9 +53,9 @@ counted() {
 		"$@" 2>&1
 		echo "status $?"
 	} | tee "$logs/$name.log" | grep --line-buffered -v '^status [0-9]*$'
-	good=$(sed -nE 's/^.*[^0-9]?([0-9]+) passed.*$/\1/p' "$logs/$name.log" | tail -n 1)
-	bad=$(sed -nE 's/^.*[^0-9]?([0-9]+) failed.*$/\1/p' "$logs/$name.log" | tail -n 1)
-	errors=$(sed -nE 's/^.*[^0-9]?([0-9]+) errors?.*$/\1/p' "$logs/$name.log" | tail -n 1)
+	good=$(sed -nE 's/^(.*[^0-9])?([0-9]+) passed.*$/\2/p' "$logs/$name.log" | tail -n 1)
+	bad=$(sed -nE 's/^(.*[^0-9])?([0-9]+) failed.*$/\2/p' "$logs/$name.log" | tail -n 1)
+	errors=$(sed -nE 's/^(.*[^0-9])?([0-9]+) errors?.*$/\2/p' "$logs/$name.log" | tail -n 1)
 	bad=$((${bad:-0} + ${errors:-0}))
 	# A run that broke off says nothing of failures.
 	if [ "$bad" = 0 ] && ! grep -q '^status 0$' "$logs/$name.log"; then
@@ -75,12 +75,14 @@ step layering make layering
 step format-check make format-check
 step wire-check make wire-check
 
+counted loopback make loopback
+
 need qemu make qemu
 need guest make guest
 step qemu-check make qemu-check
 counted e2e make e2e
 
 echo
-[ -z "$failures" ] || echo "failed:$failures (logs: $logs/, build/e2e-logs/)"
+[ -z "$failures" ] || echo "failed:$failures (logs: $logs/, build/loopback-logs/, build/e2e-logs/)"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -17,16 +17,18 @@
 static inline uint16_t
 vring_split_available(struct vring *vr, uint16_t want)
 {
-	uint16_t n = (uint16_t)(vr->avail_idx - vr->last_avail);
+	uint16_t n = (uint16_t)(vr->avail_idx - vr->last_avail), idx;
 
 	if (n >= want)
 		return n;
-	vr->avail_idx = order_acquire16(&vr->avail->idx);
-	n = (uint16_t)(vr->avail_idx - vr->last_avail);
+	idx = order_acquire16(&vr->avail->idx);
+	n = (uint16_t)(idx - vr->last_avail);
+	/* not kept: the same burst may ask again */
 	if (n > vr->size) {
 		vr->fault = VRING_F_AVAIL_JUMP;
 		return 0;
 	}
+	vr->avail_idx = idx;
 	return n;
 }
 

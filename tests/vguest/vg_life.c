@@ -67,7 +67,13 @@ vg_life_restart(struct vg_run *run)
 static int
 pick_up(struct vg_run *run)
 {
-	if (drain(run) != 0 || run->p->be->lost(run->p) != 0)
+	struct vg_port *p = run->p;
+
+	if (p->be->lost(p) != 0 || drain(run) != 0)
+		return -1;
+	for (uint32_t i = 0; !p->pos_known && i < p->nqueue; i++)
+		p->q[i].pos = vg_ring_position(&p->q[i].ring);
+	if (check_positions(run) != 0)
 		return -1;
 	for (uint32_t i = 0; i < run->o->pairs; i++)
 		run->flow[i].warm = false;
@@ -112,6 +118,7 @@ int
 vg_life_reconnect(struct vg_run *run)
 {
 	run->st.reconnects++;
+	run->killed = false;
 	return pick_up(run) != 0 ? -1 : vg_life_connect(run);
 }
 

@@ -60,6 +60,16 @@ vg_mem_alloc(struct vg_mem *m, uint64_t bytes, uint64_t align)
 	return VG_MEM_GPA + at;
 }
 
+uint64_t
+vg_mem_alloc_whole(struct vg_mem *m, uint64_t bytes, uint64_t align)
+{
+	uint64_t part = m->size / m->nregion, at = (m->taken + align - 1) / align * align;
+
+	if (bytes > 0 && at / part != (at + bytes - 1) / part)
+		m->taken = (at / part + 1) * part;
+	return vg_mem_alloc(m, bytes, align);
+}
+
 struct vg_region
 vg_mem_region(const struct vg_mem *m, uint32_t i)
 {

@@ -36,6 +36,9 @@ void vg_mem_close(struct vg_mem *m);
  * asked for too little: that is a mistake of ours. */
 uint64_t vg_mem_alloc(struct vg_mem *m, uint64_t bytes, uint64_t align);
 
+/* The same in one region: rings do not lie across a border, buffers may. */
+uint64_t vg_mem_alloc_whole(struct vg_mem *m, uint64_t bytes, uint64_t align);
+
 struct vg_region vg_mem_region(const struct vg_mem *m, uint32_t i);
 
 static inline void *

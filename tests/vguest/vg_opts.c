@@ -23,7 +23,7 @@ static const char usage[] =
 	"\n"
 	"the other side\n"
 	"  --virtq=PATH           connector of eth_virtq\n"
-	"  --nid=N                which port of it (0)\n"
+	"  --nid=N|A-B            which port of it (0), or ports, all at a time\n"
 	"  --vhost=PATH           socket of net_vhost\n"
 	"  --server               vhost: listen, for net_vhost with client=1\n"
 	"  --wait=MS              how long to wait for it to be there (10000)\n"
@@ -56,6 +56,9 @@ static const char usage[] =
 	"lives\n"
 	"  --restart-every=N      stop and start again after every N packets received\n"
 	"  --reconnect            go on when the backend comes back after its death\n"
+	"  --kill=WHEN            kill the backend, and --reconnect: any, or while it returns a\n"
+	"                         burst to a packed ring: noted, torn, made (in the first port)\n"
+	"  --kills=N              how often (1); --kill-every=N: at most so many packets later (1000)\n"
 	"faults (virtq)\n"
 	"  --fault=NAME           break the rules, expect BROKEN, reset, go on; 'list' lists them\n"
 	"  --fault-at=N           after N packets (1000)\n"
@@ -100,6 +103,9 @@ enum {
 	O_TIMEOUT,
 	O_RESTART,
 	O_RECONNECT,
+	O_KILL,
+	O_KILLS,
+	O_KILL_EVERY,
 	O_FAULT,
 	O_FAULT_AT,
 	O_FAULT_RX,
@@ -145,6 +151,9 @@ static const struct option longopts[] = {
 	{"timeout", 1, NULL, O_TIMEOUT},
 	{"restart-every", 1, NULL, O_RESTART},
 	{"reconnect", 0, NULL, O_RECONNECT},
+	{"kill", 1, NULL, O_KILL},
+	{"kills", 1, NULL, O_KILLS},
+	{"kill-every", 1, NULL, O_KILL_EVERY},
 	{"fault", 1, NULL, O_FAULT},
 	{"fault-at", 1, NULL, O_FAULT_AT},
 	{"fault-rx", 0, NULL, O_FAULT_RX},
@@ -184,6 +193,19 @@ number32(int id, const char *s, uint64_t min, uint64_t max, uint32_t *to)
 	return err;
 }
 
+/* One number, or two with a dash between them. */
+static int
+range(int id, const char *s, uint64_t min, uint64_t max, uint32_t *from, uint32_t *to)
+{
+	const char *dash = strchr(s, '-');
+	char low[16];
+
+	snprintf(low, sizeof(low), "%.*s", dash ? (int)(dash - s) : 15, s);
+	if (number32(id, low, min, max, from) != 0)
+		return -1;
+	return number32(id, dash ? dash + 1 : low, *from, max, to);
+}
+
 /* Which of the names, in the order of the enum. */
 static int
 choice(int id, const char *s, const char *const *names)
@@ -197,19 +219,26 @@ choice(int id, const char *s, const char *const *names)
 static int
 parse_size(struct vg_opts *o, const char *s)
 {
-	const char *dash = strchr(s, '-');
-	char low[16];
-
 	o->imix = strcmp(s, "imix") == 0;
 	if (o->imix) {
 		o->size_min = 64;
 		o->size_max = 1518;
 		return 0;
 	}
-	snprintf(low, sizeof(low), "%.*s", dash ? (int)(dash - s) : 15, s);
-	if (number32(O_SIZE, low, VG_FRAME_MIN, VG_MAX_FRAME, &o->size_min) != 0)
+	return range(O_SIZE, s, VG_FRAME_MIN, VG_MAX_FRAME, &o->size_min, &o->size_max);
+}
+
+static int
+parse_nid(struct vg_opts *o, const char *s)
+{
+	uint32_t last;
+
+	if (range(O_NID, s, 0, UINT32_MAX, &o->nid, &last) != 0)
 		return -1;
-	return number32(O_SIZE, dash ? dash + 1 : low, o->size_min, VG_MAX_FRAME, &o->size_max);
+	if (last - o->nid >= VG_MAX_PORTS)
+		return vg_err("--nid=%s: at most %u ports", s, VG_MAX_PORTS);
+	o->ports = last - o->nid + 1;
+	return 0;
 }
 
 static int
@@ -218,7 +247,12 @@ parse_choice(struct vg_opts *o, int id, const char *s)
 	static const char *const modes[] = {"rx", "tx", "loop", "pingpong", NULL};
 	static const char *const touches[] = {"none", "first", "all", NULL};
 	static const char *const indirects[] = {"off", "tx", "rx", "all", "mix", NULL};
-	int i = choice(id, s, id == O_MODE ? modes : id == O_TOUCH ? touches : indirects);
+	static const char *const moments[] = {"any", "noted", "torn", "made", NULL};
+	int i = choice(id, s,
+		       id == O_MODE    ? modes
+		       : id == O_TOUCH ? touches
+		       : id == O_KILL  ? moments
+				       : indirects);
 
 	if (i < 0)
 		return -1;
@@ -226,6 +260,8 @@ parse_choice(struct vg_opts *o, int id, const char *s)
 		o->mode = (enum vg_mode)i;
 	else if (id == O_TOUCH)
 		o->touch = (enum vg_touch)i;
+	else if (id == O_KILL)
+		o->kill_at = (enum vg_moment)i;
 	else
 		o->indirect = (enum vg_indirect)i;
 	return 0;
@@ -271,8 +307,10 @@ parse_number(struct vg_opts *o, int id, const char *s)
 	uint32_t cpu;
 
 	switch (id) {
-	case O_NID:
-		return number32(id, s, 0, UINT32_MAX, &o->nid);
+	case O_KILLS:
+		return number32(id, s, 1, 1000000, &o->kills);
+	case O_KILL_EVERY:
+		return number(id, s, 1, UINT32_MAX, &o->kill_every);
 	case O_WAIT:
 		return number32(id, s, 0, 3600000, &o->wait_ms);
 	case O_QUEUES:
@@ -338,6 +376,12 @@ parse_one(struct vg_opts *o, int id)
 		return 0;
 	case O_SIZE:
 		return parse_size(o, optarg);
+	case O_NID:
+		return parse_nid(o, optarg);
+	case O_KILL:
+		o->reconnect = true;
+		o->kills = o->kills ? o->kills : 1;
+		return parse_choice(o, id, optarg);
 	case O_MODE:
 	case O_TOUCH:
 	case O_INDIRECT:
@@ -375,6 +419,13 @@ check(const struct vg_opts *o)
 	if (o->perf && (o->mode == VG_PINGPONG || o->restart_every || o->reconnect || o->rate))
 		return vg_err("--perf: does not go with pingpong, --rate, --restart-every or "
 			      "--reconnect");
+	if (o->ports > 1 && (o->vhost || o->perf || o->notify))
+		return vg_err("--nid: several ports go with --virtq, without --perf and --notify");
+	if (o->kills && (o->vhost || !o->reconnect))
+		return vg_err("--kills=%u: goes with --virtq and --kill", o->kills);
+	if (o->kill_at != VG_AT_ANY && !o->packed)
+		return vg_err("--kill: noted, torn and made go with --packed, split rings have no "
+			      "journal");
 	if (o->perf && o->indirect == VG_IND_MIX)
 		return vg_err("--indirect=mix: does not go with --perf");
 	return check_rings(o) != 0 ? -1 : vg_layout_check(o);
@@ -384,6 +435,7 @@ static void
 defaults(struct vg_opts *o)
 {
 	*o = (struct vg_opts){
+		.ports = 1,
 		.pairs = 1,
 		.rx_ring = 256,
 		.tx_ring = 256,
@@ -401,6 +453,7 @@ defaults(struct vg_opts *o)
 		.wait_ms = 10000,
 		.timeout_ms = 5000,
 		.fault_at = 1000,
+		.kill_every = 1000,
 	};
 }
 

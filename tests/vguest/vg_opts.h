@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define VG_MAX_PAIRS 128u
+#define VG_MAX_PORTS 256u
 #define VG_MAX_FRAME 65535u
 
 enum vg_mode {
@@ -31,12 +32,24 @@ enum vg_indirect {
 	VG_IND_MIX
 };
 
+/* Where a backend is when it is killed: anywhere, or in the returning of a burst to
+ * a packed ring: noted in the journal and not a descriptor written; some of them
+ * written, and not the first; all written, and not yet said so. */
+enum vg_moment {
+	VG_AT_ANY,
+	VG_AT_NOTED,
+	VG_AT_TORN,
+	VG_AT_MADE,
+	VG_AT_WRONG, /* the first one written before others: never */
+	VG_MOMENTS
+};
+
 struct vg_opts {
 	/* the other side */
 	const char *path;
 	bool vhost;
 	bool server;
-	uint32_t nid;
+	uint32_t nid, ports; /* port i has nid + i */
 	/* the device */
 	uint32_t pairs;
 	uint32_t rx_ring, tx_ring;
@@ -67,6 +80,9 @@ struct vg_opts {
 	/* lives */
 	uint64_t restart_every;
 	bool reconnect;
+	enum vg_moment kill_at;
+	uint32_t kills;
+	uint64_t kill_every;
 	/* faults */
 	const char *fault;
 	uint64_t fault_at;

@@ -142,10 +142,14 @@ queues_init(struct vg_port *p)
 		q->rx = i % 2 == 0;
 		q->index = i;
 		q->lay = q->rx ? &p->rx : &p->tx;
-		snprintf(q->name, sizeof(q->name), "%s queue %u", q->rx ? "rx" : "tx", i / 2);
+		snprintf(q->name, sizeof(q->name), "nid %u, %s queue %u", p->nid,
+			 q->rx ? "rx" : "tx", i / 2);
 		c = ring_config(p, q);
 		bytes += vg_ring_bytes(&c) + (uint64_t)q->lay->stride * (q->lay->count + 1) + 64;
 	}
+	/* what is left free in front of the borders */
+	bytes += 16ull * p->o->regions *
+		 (p->o->rx_ring > p->o->tx_ring ? p->o->rx_ring : p->o->tx_ring);
 	if (vg_mem_open(&p->mem, bytes, p->o->hugetlb, p->o->regions) != 0)
 		return -1;
 	for (uint32_t i = 0; i < p->nqueue; i++)
@@ -156,10 +160,11 @@ queues_init(struct vg_port *p)
 }
 
 int
-vg_port_init(struct vg_port *p, const struct vg_opts *o)
+vg_port_init(struct vg_port *p, const struct vg_opts *o, uint32_t nid)
 {
 	memset(p, 0, sizeof(*p));
 	p->o = o;
+	p->nid = nid;
 	p->be = o->vhost ? &vg_backend_vhost : &vg_backend_virtq;
 	p->mem.fd = -1;
 	p->features = vg_opts_features(o);

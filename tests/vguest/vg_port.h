@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "vg_mem.h"
 #include "vg_opts.h"
@@ -29,7 +30,9 @@ struct vg_backend {
 	int (*start)(struct vg_port *p); /* each queue at q->pos */
 	int (*stop)(struct vg_port *p);  /* sets q->pos; nobody touches the rings any more */
 	int (*poll)(struct vg_port *p);  /* what the backend says unasked; p->event */
-	int (*lost)(struct vg_port *p);  /* it died: sets q->pos from what it left */
+	int (*lost)(struct vg_port *p);  /* it died: finishes its rings, sets p->pos_known */
+	/* how far it is with a burst; NULL: nobody can tell */
+	enum vg_moment (*moment)(struct vg_port *p);
 	void (*close)(struct vg_port *p);
 };
 extern const struct vg_backend vg_backend_virtq, vg_backend_vhost;
@@ -55,7 +58,7 @@ struct vg_queue {
 	uint32_t *spare; /* transmit: stack of buffers */
 	uint32_t nspare;
 	bool frozen; /* a fault was put in, or the backend called it broken */
-	char name[24];
+	char name[40];
 };
 
 enum vg_event {
@@ -66,6 +69,7 @@ enum vg_event {
 
 struct vg_port {
 	const struct vg_opts *o;
+	uint32_t nid;
 	const struct vg_backend *be;
 	void *priv; /* the backend's */
 	uint64_t features;
@@ -81,13 +85,15 @@ struct vg_port {
 	uint32_t broken_queue;
 	char broken_text[256];
 	bool link_up;
-	uint64_t pos_behind; /* positions of a dead backend that were behind its ring */
+	pid_t peer_pid;
+	bool pos_known; /* vg_backend.lost(): q->pos is what the dead backend left */
+	uint64_t recovered[VG_MOMENTS]; /* packed rings, by how it left them */
 };
 
 /* Whether buffers of these options fit their rings: 0, or -1 after vg_err(). */
 int vg_layout_check(const struct vg_opts *o);
 
-int vg_port_init(struct vg_port *p, const struct vg_opts *o);
+int vg_port_init(struct vg_port *p, const struct vg_opts *o, uint32_t nid);
 void vg_port_free(struct vg_port *p);
 
 /* All rings empty, all buffers ours. */

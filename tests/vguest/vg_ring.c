@@ -47,9 +47,9 @@ vg_ring_init(struct vg_ring *r, struct vg_mem *m, const struct vg_ring_config *c
 	r->packed = c->features & VG_F_PACKED;
 	r->in_order = c->features & VG_F_IN_ORDER;
 	r->event_idx = c->features & VG_F_EVENT_IDX;
-	r->gpa_desc = vg_mem_alloc(m, 16 * n, 4096);
-	r->gpa_driver = vg_mem_alloc(m, r->packed ? 4 : 6 + 2 * n, 64);
-	r->gpa_device = vg_mem_alloc(m, r->packed ? 4 : 6 + 8 * n, 4096);
+	r->gpa_desc = vg_mem_alloc_whole(m, 16 * n, 4096);
+	r->gpa_driver = vg_mem_alloc_whole(m, r->packed ? 4 : 6 + 2 * n, 64);
+	r->gpa_device = vg_mem_alloc_whole(m, r->packed ? 4 : 6 + 8 * n, 4096);
 	r->desc = vg_mem_ptr(m, r->gpa_desc);
 	r->avail = vg_mem_ptr(m, r->gpa_driver);
 	r->used = vg_mem_ptr(m, r->gpa_device);

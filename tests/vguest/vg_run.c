@@ -20,9 +20,9 @@ ns(const struct timespec *t)
 	return (double)t->tv_sec * 1e9 + (double)t->tv_nsec;
 }
 
-/* TSC cycles a second, against the clock over 20 ms. */
+/* TSC cycles a second, against the clock over that many ms. */
 static double
-tsc_hz(void)
+tsc_hz(double ms)
 {
 	struct timespec a, b;
 	uint64_t from, to;
@@ -32,7 +32,7 @@ tsc_hz(void)
 	do {
 		clock_gettime(CLOCK_MONOTONIC_RAW, &b);
 		to = __rdtsc();
-	} while (ns(&b) - ns(&a) < 20e6);
+	} while (ns(&b) - ns(&a) < ms * 1e6);
 	return (double)(to - from) * 1e9 / (ns(&b) - ns(&a));
 }
 
@@ -62,10 +62,12 @@ flows_init(struct vg_run *run)
 	for (uint32_t i = 0; i < run->o->pairs; i++) {
 		struct vg_flow *f = &run->flow[i];
 
-		f->stream = i;
+		f->stream = (run->p->nid - run->o->nid) * run->o->pairs + i;
 		f->rxq = &run->p->q[2 * i];
 		f->txq = &run->p->q[2 * i + 1];
-		f->target = run->o->ms ? UINT64_MAX / 2 : run->o->packets;
+		/* until the time is over, or what was asked for has happened */
+		f->target = run->o->ms || run->o->kills || run->o->fault ? UINT64_MAX / 2
+									 : run->o->packets;
 		if (run->o->mode != VG_PINGPONG)
 			continue;
 		f->stamp = calloc(VG_STAMPS, sizeof(*f->stamp));
@@ -81,15 +83,20 @@ vg_run_init(struct vg_run *run, struct vg_port *p)
 	memset(run, 0, sizeof(*run));
 	run->p = p;
 	run->o = p->o;
-	run->hz = tsc_hz();
+	/* a test has no figures that would be worth waiting for */
+	run->hz = tsc_hz(p->o->perf || p->o->mode == VG_PINGPONG ? 20 : 1);
 	run->window = window_of(p);
 	run->next_restart = p->o->restart_every;
+	run->next_kill = p->o->kill_every;
+	/* one executioner is enough */
+	run->kills = p->nid == p->o->nid ? 0 : p->o->kills;
 	run->scratch = malloc(VG_MAX_FRAME + 64);
 	if (p->o->mode == VG_PINGPONG)
 		run->samples = malloc(VG_MAX_SAMPLES * sizeof(*run->samples));
 	if (!run->scratch || (p->o->mode == VG_PINGPONG && !run->samples) || flows_init(run) != 0)
 		return vg_err("out of memory");
-	if (p->o->fault)
+	/* in the first of several ports */
+	if (p->o->fault && p->nid == p->o->nid)
 		run->faulty = &p->q[p->nqueue - (p->o->fault_rx ? 2 : 1)];
 	return 0;
 }
@@ -180,9 +187,10 @@ vg_run_print(const struct vg_run *run, int status)
 	const struct vg_opts *o = run->o;
 	uint64_t probes, lost = sum_lost(run, &probes);
 
-	printf("{\"result\":\"%s\",\"backend\":\"%s\",\"mode\":\"%s\",\"verified\":%s,\"queues\":%u",
-	       status == 0 ? "ok" : "failed", o->vhost ? "vhost" : "virtq", modes[o->mode],
-	       o->perf ? "false" : "true", o->pairs);
+	printf("{\"result\":\"%s\",\"backend\":\"%s\",\"nid\":%u,\"mode\":\"%s\",\"verified\":%s,"
+	       "\"queues\":%u",
+	       status == 0 ? "ok" : "failed", o->vhost ? "vhost" : "virtq", run->p->nid,
+	       modes[o->mode], o->perf ? "false" : "true", o->pairs);
 	printf(",\"rx_ring\":%u,\"tx_ring\":%u,\"features\":\"0x%" PRIx64 "\"", o->rx_ring,
 	       o->tx_ring, run->p->features);
 	printf(",\"sent\":%" PRIu64 ",\"sent_bytes\":%" PRIu64 ",\"received\":%" PRIu64
@@ -193,10 +201,13 @@ vg_run_print(const struct vg_run *run, int status)
 	printf(",\"probes\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"tail_writes\":%" PRIu64
 	       ",\"kicks\":%" PRIu64 ",\"waits\":%" PRIu64 ",\"calls\":%" PRIu64,
 	       probes, lost, s->tail_writes, sum_kicks(run), s->waits, s->calls);
-	printf(",\"restarts\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"positions_behind\":%" PRIu64,
-	       s->restarts, s->reconnects, run->p->pos_behind);
+	printf(",\"restarts\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"noted\":%" PRIu64
+	       ",\"torn\":%" PRIu64 ",\"made\":%" PRIu64 ",\"attempts\":%" PRIu64,
+	       s->restarts, s->reconnects, run->p->recovered[VG_AT_NOTED],
+	       run->p->recovered[VG_AT_TORN], run->p->recovered[VG_AT_MADE], s->attempts);
 	if (o->fault) {
-		printf(",\"fault\":\"%s\",\"broken\":", o->fault);
+		printf(",\"fault\":\"%s\",\"meanwhile\":%" PRIu64 ",\"broken\":", o->fault,
+		       s->meanwhile);
 		vg_json_string(run->p->broken_text);
 	}
 	if (status != 0) {

@@ -9,6 +9,7 @@
  * them.  vg_check.c verifies everything, vg_fast.c nothing.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <x86intrin.h>
@@ -25,10 +26,11 @@ struct vg_flow {
 	uint64_t floor;  /* what is below may have been lost with a session */
 	uint64_t sent;   /* packets whose buffers came back */
 	uint64_t received;
-	uint64_t lost;   /* of those that may be */
-	uint64_t probes; /* sent before the backend forwarded anything */
-	bool warm;       /* it has forwarded something since it was connected */
-	uint64_t *stamp; /* when packet seq % VG_STAMPS was sent; NULL: no latency */
+	uint64_t lost;     /* of those that may be */
+	uint64_t probes;   /* sent before the backend forwarded anything */
+	bool warm;         /* it has forwarded something since it was connected */
+	uint64_t at_fault; /* packets when another queue broke */
+	uint64_t *stamp;   /* when packet seq % VG_STAMPS was sent; NULL: no latency */
 };
 #define VG_STAMPS 65536u
 
@@ -41,6 +43,8 @@ struct vg_stats {
 	uint64_t disturbed; /* perf: rounds that took so long that this thread did not run */
 	uint64_t waits, calls;
 	uint64_t restarts, reconnects, faults;
+	uint64_t attempts;  /* to kill the backend at a certain moment */
+	uint64_t meanwhile; /* packets of the slowest other queue pair beside a broken one */
 	double seconds;
 };
 
@@ -58,10 +62,17 @@ struct vg_run {
 	uint64_t next_restart;
 	struct vg_queue *faulty; /* where the fault was put in */
 	bool fault_done;
-	uint64_t others_at; /* packets of the other flows when it broke */
 	bool ending;
 	uint64_t naps;
 	bool late; /* --notify: vg_wait() sends */
+	uint32_t kills;
+	uint64_t next_kill;
+	bool killed; /* and not yet noticed */
+	/* vg_check.c: since when nothing moves; all runs side by side, this one too */
+	uint64_t still;
+	bool moving;
+	struct vg_run *all;
+	uint32_t nall;
 };
 #define VG_MAX_SAMPLES (1u << 22)
 
@@ -69,8 +80,11 @@ int vg_run_init(struct vg_run *run, struct vg_port *p);
 void vg_run_free(struct vg_run *run);
 void vg_run_print(const struct vg_run *run, int status);
 
-/* Connects, runs, stops: 0, or -1 after vg_err(). */
-int vg_check_run(struct vg_run *run);
+/* Set by a signal: what is under way still arrives, and nothing more is sent. */
+extern volatile sig_atomic_t vg_run_asked_to_end;
+
+/* Connects, runs, stops: 0, or -1 after vg_err().  Any number of runs in one. */
+int vg_check_run(struct vg_run *runs, uint32_t n);
 int vg_fast_run(struct vg_run *run);
 
 /* vg_flow.c: how many packets, or -1 after vg_err(). */
@@ -87,6 +101,9 @@ int vg_life_end(struct vg_run *run);     /* stops, and checks where */
 int vg_life_restart(struct vg_run *run);
 int vg_life_reconnect(struct vg_run *run);
 int vg_life_heal(struct vg_run *run); /* after a fault: resets the device */
+
+/* vg_kill.c */
+int vg_kill_if_due(struct vg_run *run);
 
 /* vg_wait.c: waits for interrupts; 1 if one came, 0 if not, -1: a wake-up was lost */
 int vg_wait(struct vg_run *run, uint32_t ms);

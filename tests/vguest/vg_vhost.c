@@ -280,8 +280,7 @@ static int
 vhost_lost(struct vg_port *p)
 {
 	p->running = false;
-	for (uint32_t i = 0; i < p->nqueue; i++)
-		p->q[i].pos = vg_ring_position(&p->q[i].ring);
+	p->pos_known = false;
 	return 0;
 }
 

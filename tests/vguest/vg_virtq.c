@@ -16,6 +16,7 @@
 
 #include "vg_log.h"
 #include "vg_port.h"
+#include "vg_recover.h"
 #include "vg_sock.h"
 
 #define ANSWER_MS 10000u
@@ -186,7 +187,7 @@ hello(struct vg_port *p)
 	struct virtq_ipc_hello h = {
 		.version_min = VIRTQ_IPC_VERSION,
 		.version_max = VIRTQ_IPC_VERSION,
-		.nid = p->o->nid,
+		.nid = p->nid,
 		.features = VIRTQ_IPC_F_COUNTERS,
 		.max_pairs = p->o->pairs,
 		.pid = (uint32_t)getpid(),
@@ -204,6 +205,10 @@ hello(struct vg_port *p)
 	    ok->max_pairs < p->o->pairs)
 		return vg_err("virtq: HELLO_OK with version %u, features 0x%llx, %u pairs",
 			      ok->version, (unsigned long long)ok->features, ok->max_pairs);
+	/* --kill goes by it: never to a group of processes */
+	if (ok->pid < 2 || ok->pid > INT32_MAX)
+		return vg_err("virtq: HELLO_OK with process id %u", ok->pid);
+	p->peer_pid = (pid_t)ok->pid;
 	return check_link(p, &ok->link);
 }
 
@@ -369,28 +374,37 @@ virtq_poll(struct vg_port *p)
 	return got < 0 && p->event != VG_EV_DEAD ? -1 : 0;
 }
 
-/* As the device does it: a split ring tells by itself, a packed ring's position
- * is in the state page. */
+/* The page has served when its positions are read: a session that comes to nothing
+ * leaves them as they are. */
 static int
 virtq_lost(struct vg_port *p)
 {
 	struct virtq *v = virtq_of(p);
+	int err;
 
 	p->running = false;
+	p->pos_known = true;
 	if (!v || !v->state)
 		return 0;
 	__atomic_store_n(&v->state->run.run, 0, __ATOMIC_SEQ_CST);
-	for (uint32_t i = 0; i < p->nqueue; i++) {
-		struct virtq_ipc_ring_pos pos = v->state->queue[i].pos;
-		uint16_t truth = vg_ring_position(&p->q[i].ring);
+	err = vg_recover(p, v->state);
+	state_drop(v);
+	return err;
+}
 
-		if (!p->q[i].ring.packed)
-			p->q[i].pos = truth;
-		else if (pos.flags & VIRTQ_IPC_POS_VALID)
-			p->q[i].pos = pos.used;
-		p->pos_behind += p->q[i].pos != truth;
+/* Of the queue that is furthest from the beginning of a burst. */
+static enum vg_moment
+virtq_moment(struct vg_port *p)
+{
+	const struct virtq *v = virtq_of(p);
+	enum vg_moment m = VG_AT_ANY;
+
+	for (uint32_t i = 0; v && v->state && i < p->nqueue; i++) {
+		m = vg_recover_moment(&p->q[i].ring, &v->state->queue[i]);
+		if (m != VG_AT_ANY)
+			break;
 	}
-	return 0;
+	return m;
 }
 
 static int
@@ -432,5 +446,6 @@ const struct vg_backend vg_backend_virtq = {
 	.stop = virtq_stop,
 	.poll = virtq_poll,
 	.lost = virtq_lost,
+	.moment = virtq_moment,
 	.close = virtq_close,
 };

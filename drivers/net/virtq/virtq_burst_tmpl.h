@@ -405,7 +405,8 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	struct vring_batch b;
 
 	vring_batch_begin(&b);
-	avail = vring_ring_available(vr, VRING_BATCH, packed);
+	/* one more than fit: what is behind a full batch is there, and not "no buffer" */
+	avail = vring_ring_available(vr, VRING_BATCH + 1, packed);
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
 	for (i = 0; i < n; i++) {
 		uint16_t first = b.nchain;

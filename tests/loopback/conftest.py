@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""One testpmd a variant serves all tests of it; logs are kept if one of them fails."""
+
+import os
+import shutil
+
+import pytest
+
+from lab import Lab, Testpmd
+from lab import core
+from guest import PROGRAM
+from variants import variants
+
+LOGS = core.TOP / "build" / "loopback-logs"
+# What each port of the testpmd has, and how many ports there are.
+QUEUES, PORTS = 4, 2
+_failed = set()
+
+
+def pytest_configure(config):
+    core.raise_on_signals()
+    config.addinivalue_line("markers", "timeout(seconds): bound of one test")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(60))
+
+
+def pytest_sessionstart():
+    for path, target in ((PROGRAM, "build/tests/vguest"),
+                         (core.TOP / "build/librte_net_virtq.so", "all")):
+        if not os.path.exists(path):
+            pytest.exit(f"loopback: {path} is missing; run: make {target}", returncode=1)
+    shutil.rmtree(LOGS, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    lab = item.funcargs.get("lab") if hasattr(item, "funcargs") else None
+    if report.failed and lab:
+        _failed.add(lab)
+        report.sections.append(("logs", f"kept in {lab.logs.relative_to(core.TOP)}/"))
+
+
+@pytest.fixture(scope="session", params=sorted(variants()))
+def unit(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def variant(unit):
+    """The variant of that name; its tests are skipped if the machine does not have it."""
+    found = variants()[unit]
+    if found.missing():
+        pytest.skip(f"{found.name}: this machine has no {', '.join(found.missing())}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def lab(unit):
+    with Lab(LOGS / unit) as new:
+        yield new
+    if new not in _failed:
+        shutil.rmtree(new.logs, ignore_errors=True)
+
+
+def start(pmd):
+    """It forwards before it has a prompt: a kill may come at any time."""
+    return pmd.start(forward=False)
+
+
+def new_pmd(lab, variant, ports, queues, name="testpmd"):
+    """A testpmd, to be started, that sends back what it receives.  It is started often:
+    clearing its memory is a third of the time that this takes."""
+    return Testpmd(lab, [f"eth_virtq{n},queues={queues}" for n in range(ports)], name=name,
+                   memory=64,
+                   args=["-a", "--port-topology=loop", f"--rxq={queues}", f"--txq={queues}",
+                         "--total-num-mbufs=8192"],
+                   eal=[f"--force-max-simd-bitwidth={variant.bits}"])
+
+
+@pytest.fixture(scope="session")
+def session_pmd(lab, variant):
+    return new_pmd(lab, variant, PORTS, QUEUES)
+
+
+@pytest.fixture
+def pmd(session_pmd):
+    """That testpmd, started if it is not, or if an earlier test was the end of it."""
+    if not session_pmd.process or not session_pmd.process.running:
+        start(session_pmd)
+    return session_pmd

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""vguest: our own guest-side driver and its device."""
+
+import json
+import os
+import select
+import subprocess
+
+from lab import LabError
+from lab import core
+
+PROGRAM = core.TOP / "build/tests/vguest"
+
+
+class Guest:
+    """A vguest that runs until result() or its Lab ends it."""
+
+    def __init__(self, lab, *args):
+        # Bounds for a machine that has other things to do as well.
+        self.line = [str(PROGRAM), f"--virtq={lab.socket}", "--wait=60000", "--timeout=30000",
+                     *map(str, args)]
+        self._lab = lab
+        Guest.count = getattr(Guest, "count", 0) + 1
+        self._log = lab.path(f"vguest-{Guest.count}.log")
+        self.process = core.Process(self.line, self._log)
+        lab.own(self)
+
+    def end(self):
+        """It sends nothing more; result() waits for what is under way."""
+        self.process.popen.terminate()
+
+    def close(self):
+        self.process.kill()
+
+    def result(self, timeout=60):
+        """What it prints for each port, once it has ended well."""
+        if self.process.running:
+            # wait() looks every now and then; this is at once
+            fd = os.pidfd_open(self.process.pid)
+            select.select([fd], [], [], timeout)
+            os.close(fd)
+        status = self.process.wait(1)
+        text = self._log.read_text(errors="replace").splitlines()[1:]
+        answers = [json.loads(line) for line in text if line.startswith("{")]
+        if status or not answers:
+            raise LabError(f"exit status {status} of: {' '.join(self.line)}\n"
+                           + "\n".join(text[-6:]))
+        os.unlink(self._log)
+        return answers
+
+
+def run(lab, *args, timeout=60):
+    """A vguest from beginning to end: what it says of its only, or first port."""
+    return Guest(lab, *args).result(timeout)[0]
+
+
+def faults():
+    """name: for what rings and directions, as --fault=list has it."""
+    text = subprocess.run([PROGRAM, "--fault=list"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    return {line.split()[0]: set(line.split()[1:]) for line in text.splitlines()}

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""testpmd is killed under load and started again: the rings go on where they were,
+and what comes through is what was sent.  Only what testpmd itself had in hand, between
+its two calls of the driver, may be missing."""
+
+import time
+
+import pytest
+
+from conftest import start
+from guest import Guest
+from lab import LabError
+
+
+def keep_alive(pmd, guest, timeout=150):
+    """Starts testpmd whenever it is gone, until the guest has ended: what that says."""
+    end = time.monotonic() + timeout
+    while guest.process.running:
+        if time.monotonic() > end:
+            raise LabError(f"it did not end in {timeout} s: {' '.join(guest.line)}")
+        if pmd.process.running:
+            time.sleep(0.01)
+            continue
+        try:
+            start(pmd)
+        except LabError:
+            # killed again before it had its prompt
+            if pmd.process and pmd.process.running:
+                raise
+    return guest.result()[0]
+
+
+@pytest.mark.timeout(200)
+def test_killed_at_random(lab, pmd):
+    """Both formats, in two ports of one testpmd."""
+    packed = Guest(lab, "--nid=1", "--packed", "--reconnect", "--ms=3600000", "--size=60-1518")
+    split = keep_alive(pmd, Guest(lab, "--nid=0", "--kill=any", "--kills=3", "--packets=2000",
+                                  "--size=60-1518"))
+    packed.end()
+    packed = packed.result()[0]
+    assert split["reconnects"] == packed["reconnects"] == 3
+    assert packed["received"] > 2000
+
+
+SHAPES = {
+    # one descriptor a packet, as the fast paths take it
+    "simple": ["--size=60"],
+    "in-order": ["--size=60", "--in-order"],
+    "chains": ["--size=200", "--tx-seg=60", "--rx-seg=60", "--rx-buf=300"],
+}
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("moment,shape,kills", [
+    ("noted", "simple", 1), ("torn", "simple", 2), ("torn", "in-order", 1), ("torn", "chains", 1),
+    ("made", "simple", 1)])
+def test_killed_while_it_returns_a_burst(lab, pmd, moment, shape, kills):
+    """A packed ring between two steps of the journal; torn is what only that can mend."""
+    answer = keep_alive(pmd, Guest(lab, "--packed", f"--kill={moment}", f"--kills={kills}",
+                                   "--packets=2000", "--ring=2048", "--batch=1024",
+                                   *SHAPES[shape]))
+    assert answer["reconnects"] == answer[moment] == kills
