@@ -91,7 +91,9 @@ int
 main(void)
 {
 	CU_SuiteInfo suites[] = {
+		{"choice of the functions", up, down, NULL, NULL, select_tests},
 		{"odd descriptors", up, down, NULL, NULL, edge_tests},
+		{"killed behind any instruction", up, down, NULL, NULL, kill_tests},
 		{"random rings and packets", up, down, NULL, NULL, random_tests},
 		CU_SUITE_INFO_NULL,
 	};

@@ -5,6 +5,7 @@
  * or fewer of them, VQ_CASE= a single one. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <CUnit/CUnit.h>
 
@@ -12,6 +13,9 @@
 #include "tests.h"
 
 #define CASES 6000u
+
+/* What all cases together came across. */
+static struct virtq_queue_stats seen;
 
 /* Lengths of the frames in one case. */
 static const struct {
@@ -158,6 +162,18 @@ set_filter(struct test_case *c)
 }
 
 static void
+add_seen(const struct virtq_queue_stats *st)
+{
+	seen.packets += st->packets;
+	seen.nombuf += st->nombuf;
+	seen.runt += st->runt;
+	seen.oversize += st->oversize;
+	seen.filtered += st->filtered;
+	seen.no_buffer += st->no_buffer;
+	seen.notified += st->notified;
+}
+
+static void
 run(bool rx, uint32_t number, uint64_t seed)
 {
 	struct test_case c = {.r = {seed + number * 0x1234567ull + rx}, .rx = rx};
@@ -191,6 +207,7 @@ run(bool rx, uint32_t number, uint64_t seed)
 			n = RTE_MIN(n, (uint16_t)16);
 		good = rx ? case_rx(&c, n) : case_tx(&c, n, packet_make);
 	}
+	add_seen(&worlds[0].q.stats);
 	case_end(&c);
 }
 
@@ -199,10 +216,19 @@ all(bool rx)
 {
 	uint32_t only = env_number("VQ_CASE", UINT32_MAX), cases = env_number("VQ_CASES", CASES);
 
+	memset(&seen, 0, sizeof(seen));
 	if (only != UINT32_MAX)
 		run(rx, only, test_seed);
 	for (uint32_t i = 0; only == UINT32_MAX && i < cases; i++)
 		run(rx, i, test_seed);
+	/* the cases are worth something only if each of these happened in them */
+	if (only != UINT32_MAX || cases < CASES)
+		return;
+	CU_ASSERT(seen.packets > 10ull * cases && seen.notified > cases / 10);
+	if (rx)
+		CU_ASSERT(seen.nombuf > 100 && seen.runt > 100);
+	if (!rx)
+		CU_ASSERT(seen.oversize > 100 && seen.filtered > 100 && seen.no_buffer > 100);
 }
 
 static void

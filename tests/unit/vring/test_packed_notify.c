@@ -216,6 +216,7 @@ sleeper_run(void *arg)
 	struct pollfd p = {.fd = s->f.call, .events = POLLIN};
 
 	for (uint32_t i = 0; i < SLEEPER_ROUNDS && !s->lost; i++) {
+		unsigned int tries = 0;
 		uint16_t id;
 		uint32_t len;
 
@@ -226,7 +227,7 @@ sleeper_run(void *arg)
 		gp_set_event(&s->f.gr, s->f.gr.seen_used, i & 1 ? DESC : ENABLE);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		while (!s->lost && !gr_reap(&s->f.gr, &id, &len, NULL)) {
-			s->lost = poll(&p, 1, 10000) != 1;
+			s->lost = poll(&p, 1, 10000) != 1 || tries++ > 10000;
 			fix_calls(&s->f);
 		}
 	}

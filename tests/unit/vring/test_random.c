@@ -295,7 +295,7 @@ run(struct rnd *r, const struct gr_layout *l, uint64_t features, enum vring_dir 
 	t.r = *r;
 	set_up(&t, l, features, dir);
 	while (t.chains < chains && t.errors == 0 && t.f.vr.fault == VRING_OK &&
-	       t.f.gr.errors == 0 && rounds++ < 40 * chains) {
+	       t.f.gr.errors == 0 && rounds++ < 8 * chains) {
 		for (uint32_t n = rnd_below(&t.r, 40); n > 0 && post(&t); n--)
 			;
 		gr_publish(&t.f.gr);
