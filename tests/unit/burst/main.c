@@ -94,6 +94,7 @@ main(void)
 		{"choice of the functions", up, down, NULL, NULL, select_tests},
 		{"odd descriptors", up, down, NULL, NULL, edge_tests},
 		{"killed behind any instruction", up, down, NULL, NULL, kill_tests},
+		{"races with the guest", up, down, NULL, NULL, race_tests},
 		{"random rings and packets", up, down, NULL, NULL, random_tests},
 		CU_SUITE_INFO_NULL,
 	};

@@ -11,6 +11,6 @@
 extern uint64_t test_seed; /* VQ_SEED */
 
 /* The suites. */
-extern CU_TestInfo select_tests[], random_tests[], edge_tests[], kill_tests[];
+extern CU_TestInfo select_tests[], random_tests[], edge_tests[], kill_tests[], race_tests[];
 
 #endif /* TEST_TESTS_H */
