@@ -5,7 +5,8 @@
 # usage: dpdk-flags.sh OUTDIR
 #
 # Writes OUTDIR/dpdk.cflags (driver), OUTDIR/dpdk.app.cflags (application),
-# OUTDIR/dpdk.libs (what the plugin links) and OUTDIR/dpdk.app.libs, as gcc @files.
+# OUTDIR/dpdk.libs (what the plugin links), OUTDIR/dpdk.app.libs and OUTDIR/dpdk.rpath
+# (for programs that link dpdk.libs), as gcc @files.
 # A file is rewritten only when its content changes, so make sees the change of
 # a DPDK version and nothing else.
 set -eu
@@ -54,4 +55,5 @@ case $libdir in
 /usr/lib | /usr/lib/*) rpath= ;;
 *) rpath="-Wl,-rpath,$libdir" ;;
 esac
+update "$out/dpdk.rpath" "$rpath"
 update "$out/dpdk.app.libs" "-L$libdir $rpath -Wl,--as-needed -lrte_bus_vdev $(pkg-config --libs libdpdk)"

@@ -4,7 +4,8 @@
 # DPDK's flags, asked of pkg-config at every run; the files change only when the
 # answer does.
 
-DPDK_FLAGS := $(B)/dpdk.cflags $(B)/dpdk.app.cflags $(B)/dpdk.libs $(B)/dpdk.app.libs
+DPDK_FLAGS := $(B)/dpdk.cflags $(B)/dpdk.app.cflags $(B)/dpdk.libs $(B)/dpdk.app.libs \
+	$(B)/dpdk.rpath
 
 $(DPDK_FLAGS): $(B)/dpdk.asked ;
 

@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
+/* A packet may begin at an odd address, so its header is not read through DPDK's
+ * types, which are aligned to two bytes. */
+
 #include "virtq_filter.h"
 
 #include <string.h>
 
-#include <rte_byteorder.h>
 #include <rte_ether.h>
+
+static uint16_t
+be16_at(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
 
 static bool
 vlan_passes(const struct virtq_ipc_rxstate *rx, const struct rte_mbuf *m)
 {
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
-	const struct rte_vlan_hdr *tag = (const struct rte_vlan_hdr *)(eth + 1);
+	const uint8_t *eth = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint16_t id;
 
 	if (!(rx->mode & VIRTQ_IPC_RX_VLAN_FILTER) ||
-	    eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
-	    m->data_len < sizeof(*eth) + sizeof(*tag))
+	    m->data_len < RTE_ETHER_HDR_LEN + sizeof(struct rte_vlan_hdr) ||
+	    be16_at(eth + 2 * RTE_ETHER_ADDR_LEN) != RTE_ETHER_TYPE_VLAN)
 		return true;
-	id = rte_be_to_cpu_16(tag->vlan_tci) & 0xfff;
+	id = be16_at(eth + RTE_ETHER_HDR_LEN) & 0xfff;
 	return rx->vlans[id >> 3] & (1u << (id & 7));
 }
 
@@ -35,6 +42,7 @@ in_table(const struct virtq_ipc_rxstate *rx, const uint8_t *mac, uint32_t from, 
 bool
 virtq_filter_pass(const struct virtq_ipc_rxstate *rx, const struct rte_mbuf *m)
 {
+	static const uint8_t broadcast[RTE_ETHER_ADDR_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	const uint8_t *mac = rte_pktmbuf_mtod(m, const uint8_t *);
 	uint32_t mode = rx->mode;
 
@@ -44,7 +52,7 @@ virtq_filter_pass(const struct virtq_ipc_rxstate *rx, const struct rte_mbuf *m)
 		return true;
 	if (!vlan_passes(rx, m))
 		return false;
-	if (rte_is_broadcast_ether_addr((const struct rte_ether_addr *)mac))
+	if (memcmp(mac, broadcast, sizeof(broadcast)) == 0)
 		return !(mode & VIRTQ_IPC_RX_NOBCAST);
 	if (mac[0] & 1)
 		return !(mode & VIRTQ_IPC_RX_NOMULTI) &&

@@ -43,18 +43,18 @@ unsigned int
 be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
 {
 	struct vring_batch b;
-	uint16_t n = vring_split_available(vr, UINT16_MAX);
+	uint16_t n = vring_ring_available(vr, UINT16_MAX, vr->packed);
 
 	vring_batch_begin(&b);
 	if (n > max)
 		n = (uint16_t)max;
-	n = vring_split_snapshot(vr, VRING_DEQ, &b, 0, n);
+	n = vring_ring_snapshot(vr, VRING_DEQ, &b, n, vr->packed);
 	for (uint16_t i = 0; i < n; i++) {
 		to[i].len = chain_read(&b, &b.chain[i], to[i].data, BE_PACKET_MAX);
-		vring_split_put_used(vr, i, b.chain[i].head, 0);
+		b.chain[i].len = 0;
 	}
 	if (n > 0)
-		vring_split_publish(vr, n);
+		vring_ring_return(vr, &b, n, vr->packed);
 	return n;
 }
 
@@ -74,7 +74,7 @@ chains_for(const struct vring *vr, const struct vring_batch *b, uint16_t first, 
 }
 
 static void
-put_packet(struct vring *vr, const struct vring_batch *b, uint16_t first, uint16_t count,
+put_packet(struct vring *vr, struct vring_batch *b, uint16_t first, uint16_t count,
 	   struct be_packet *p)
 {
 	uint32_t done = 0;
@@ -84,7 +84,7 @@ put_packet(struct vring *vr, const struct vring_batch *b, uint16_t first, uint16
 	for (uint16_t i = first; i < first + count; i++) {
 		uint32_t part = chain_write(b, &b->chain[i], p->data + done, p->len - done);
 
-		vring_split_put_used(vr, i, b->chain[i].head, part);
+		b->chain[i].len = part;
 		done += part;
 	}
 }
@@ -93,15 +93,15 @@ unsigned int
 be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 {
 	struct vring_batch b;
-	uint16_t avail = vring_split_available(vr, UINT16_MAX);
+	uint16_t avail = vring_ring_available(vr, UINT16_MAX, vr->packed);
 	uint16_t half = (uint16_t)(avail < 8 ? avail / 2 : 4);
 	uint16_t done = 0;
 	unsigned int sent = 0;
 
 	vring_batch_begin(&b);
 	/* in two steps, because a driver may ask for more when it needs more */
-	if (vring_split_snapshot(vr, VRING_ENQ, &b, 0, half) == half)
-		vring_split_snapshot(vr, VRING_ENQ, &b, half, (uint16_t)(avail - half));
+	if (vring_ring_snapshot(vr, VRING_ENQ, &b, half, vr->packed) == half)
+		vring_ring_snapshot(vr, VRING_ENQ, &b, (uint16_t)(avail - half), vr->packed);
 	while (sent < n) {
 		uint16_t count = chains_for(vr, &b, done, from[sent].len);
 
@@ -112,6 +112,6 @@ be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 		sent++;
 	}
 	if (done > 0)
-		vring_split_publish(vr, done);
+		vring_ring_return(vr, &b, done, vr->packed);
 	return sent;
 }

@@ -5,14 +5,14 @@
 #define TEST_BACKEND_H
 
 /*
- * backend.h - the plainest device side that vring_split.h allows: snapshot,
- * copy byte for byte, put_used, publish.
+ * backend.h - the plainest device side that vring_ring.h allows: snapshot, copy
+ * byte for byte, return.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vring_split.h"
+#include "vring_ring.h"
 
 #define BE_PACKET_MAX 65600u /* 64 KiB and a header */
 

@@ -22,6 +22,7 @@ fix_config(struct fix *f, uint64_t features)
 		.mem = fix_ram.mem,
 		.run = &f->run,
 		.pos = &f->pos,
+		.journal = f->journal,
 		.generation = GENERATION,
 		.call_fd = f->call,
 	};
@@ -35,6 +36,7 @@ fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
 
 	memset(f, 0, sizeof(*f));
 	l.event_idx = features & F_EVENT_IDX;
+	l.packed = features & F_PACKED;
 	ram_reset(&fix_ram);
 	gr_init(&f->gr, &fix_ram, &l);
 	f->run = GENERATION;
@@ -79,9 +81,10 @@ fix_good(struct fix *f, enum vring_dir dir)
 uint16_t
 fix_snapshot(struct fix *f, enum vring_dir dir)
 {
+	uint16_t n = vring_ring_available(&f->vr, UINT16_MAX, f->vr.packed);
+
 	vring_batch_begin(&f->b);
-	return vring_split_snapshot(&f->vr, dir, &f->b, 0,
-				    vring_split_available(&f->vr, UINT16_MAX));
+	return vring_ring_snapshot(&f->vr, dir, &f->b, n, f->vr.packed);
 }
 
 void
@@ -93,6 +96,34 @@ fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
 	CU_ASSERT_EQUAL(f->b.nseg, 1);
 	fix_expect_seg(f, 0, f->good, 64);
 	CU_ASSERT_EQUAL(gr_used_idx(&f->gr), f->gr.layout.start);
+}
+
+void
+fix_expect_packed_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
+{
+	uint16_t id;
+	uint32_t len;
+
+	CU_ASSERT_EQUAL(fix_snapshot(f, dir), 1);
+	CU_ASSERT_EQUAL(f->vr.fault, fault);
+	CU_ASSERT_EQUAL(f->b.nchain, 1);
+	CU_ASSERT_EQUAL(f->b.nseg, 1);
+	CU_ASSERT_EQUAL(f->b.slots, 1);
+	fix_expect_seg(f, 0, f->good, 64);
+	CU_ASSERT_FALSE(gr_reap(&f->gr, &id, &len, NULL));
+	/* the good one goes back, and nothing of the other */
+	fix_return(f, 1);
+	CU_ASSERT(gr_reap(&f->gr, &id, &len, NULL));
+	CU_ASSERT_FALSE(gr_reap(&f->gr, &id, &len, NULL));
+	CU_ASSERT_EQUAL(vring_position(&f->vr), gp_ahead(&f->gr, f->gr.layout.start, 1));
+}
+
+bool
+fix_return(struct fix *f, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++)
+		f->b.chain[i].len = 0;
+	return vring_ring_return(&f->vr, &f->b, n, f->vr.packed);
 }
 
 void

@@ -11,13 +11,15 @@
 #include <CUnit/CUnit.h>
 
 #include "guest_ring.h"
-#include "vring_split.h"
+#include "vring_ring.h"
 
 #define BIT(n) (1ull << (n))
 #define F_INDIRECT BIT(28)
 #define F_EVENT_IDX BIT(29)
 #define F_MRG_RXBUF BIT(15)
 #define F_VERSION_1 BIT(32)
+#define F_PACKED BIT(34)
+#define F_IN_ORDER BIT(35)
 
 #define GENERATION 7u
 
@@ -27,6 +29,7 @@ struct fix {
 	struct vring_batch b;
 	uint32_t run;
 	uint64_t pos;
+	uint64_t journal[VRING_JOURNAL]; /* packed */
 	int call;
 	char err[256];
 	uint64_t good; /* address of the good buffer that fix_good() posted */
@@ -35,7 +38,7 @@ struct fix {
 /* The guest that all tests use, one after the other. */
 extern struct guest_ram fix_ram;
 
-/* Makes the ring and the vring; a failure is a failed assertion. */
+/* Makes the ring, packed with F_PACKED, and the vring; a failure is a failed assertion. */
 void fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features);
 void fix_up_size(struct fix *f, uint32_t size, uint64_t features);
 void fix_down(struct fix *f);
@@ -55,6 +58,12 @@ uint16_t fix_snapshot(struct fix *f, enum vring_dir dir);
 /* Expects that the good chain alone is in the batch, that the ring has this
  * fault, and that nothing was published. */
 void fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault);
+
+/* The same of a packed ring in its first round. */
+void fix_expect_packed_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault);
+
+/* Gives the first n chains of the batch back, as if nothing was written. */
+bool fix_return(struct fix *f, uint16_t n);
 
 /* Expects n chains and no fault. */
 void fix_expect_ok(struct fix *f, enum vring_dir dir, uint16_t n);
@@ -77,7 +86,8 @@ uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 
 /* The suites. */
 extern CU_TestInfo guest_mem_tests[], sigbus_tests[], init_tests[], chain_tests[], indirect_tests[],
-	notify_tests[], random_tests[], race_tests[];
+	notify_tests[], random_tests[], race_tests[], packed_init_tests[], packed_chain_tests[],
+	packed_indirect_tests[], packed_notify_tests[], packed_journal_tests[], packed_race_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

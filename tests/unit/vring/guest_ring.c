@@ -40,6 +40,10 @@ gr_init(struct guest_ring *gr, struct guest_ram *ram, const struct gr_layout *la
 	memset(gr, 0, sizeof(*gr));
 	gr->ram = ram;
 	gr->layout = *layout;
+	if (layout->packed) {
+		gp_init(gr);
+		return;
+	}
 	place(gr);
 	gr->desc = ram_ptr(ram, gr->desc_addr);
 	gr->avail = ram_ptr(ram, gr->avail_addr);
@@ -70,7 +74,7 @@ gr_free(struct guest_ring *gr)
 void
 gr_shuffle(struct guest_ring *gr, uint64_t seed)
 {
-	for (uint32_t i = gr->nfree; i > 1; i--) {
+	for (uint32_t i = gr->nfree; gr->free && i > 1; i--) {
 		uint32_t j;
 		uint16_t t;
 
@@ -121,7 +125,8 @@ gr_set_avail_idx(struct guest_ring *gr, uint16_t idx)
 void
 gr_publish(struct guest_ring *gr)
 {
-	gr_set_avail_idx(gr, gr->avail_idx);
+	if (!gr->layout.packed)
+		gr_set_avail_idx(gr, gr->avail_idx);
 }
 
 static struct gr_desc
@@ -186,6 +191,8 @@ add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint32_t direct
 int
 gr_add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table, void *cookie)
 {
+	if (gr->layout.packed)
+		return gp_add(gr, buf, n, table, cookie);
 	return add(gr, buf, n, table ? 0 : n, table, cookie);
 }
 
@@ -216,6 +223,8 @@ gr_reap(struct guest_ring *gr, uint16_t *head, uint32_t *len, void **cookie)
 	uint16_t slot = (uint16_t)(gr->seen_used % gr->layout.size);
 	uint32_t elem[2];
 
+	if (gr->layout.packed)
+		return gp_reap(gr, head, len, cookie);
 	if (gr_used_idx(gr) == gr->seen_used)
 		return false;
 	memcpy(elem, &gr->used[WORD_RING + USED_WORDS * slot], sizeof(elem));

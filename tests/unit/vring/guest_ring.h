@@ -5,9 +5,9 @@
 #define TEST_GUEST_RING_H
 
 /*
- * guest_ring.h - the driver's half of a split virtqueue, written from virtio
- * 1.1, section 2.6, for the tests.  It has its own idea of the layout on
- * purpose: a mistake in lib/vring's must not be repeated here.
+ * guest_ring.h - the driver's half of a split or packed virtqueue, written from
+ * virtio 1.1, sections 2.6 and 2.7, for the tests.  It has its own idea of the
+ * layout on purpose: a mistake in lib/vring's must not be repeated here.
  */
 
 #include <stdbool.h>
@@ -16,12 +16,17 @@
 
 #include "guest_ram.h"
 
-/* Flags of a descriptor (2.6.5). */
+/* Flags of a descriptor (2.6.5 and 2.7.13). */
 enum {
 	GR_NEXT = 1,
 	GR_WRITE = 2,
-	GR_INDIRECT = 4
+	GR_INDIRECT = 4,
+	GP_AVAIL = 0x80,
+	GP_USED = 0x8000
 };
+
+/* The wrap counter beside a slot (2.7.1). */
+#define GP_WRAP 0x8000u
 
 struct gr_desc {
 	uint64_t addr;
@@ -30,10 +35,20 @@ struct gr_desc {
 	uint16_t next;
 };
 
+/* Of a packed ring. */
+struct gp_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id;
+	uint16_t flags;
+};
+
 /* What a test asks for. */
 struct gr_layout {
 	uint32_t size;
-	uint16_t start;      /* both indices: of a ring that has been in use */
+	uint16_t start; /* both indices: of a ring that has been in use; packed: slot and
+			      * wrap counter */
+	bool packed;
 	bool legacy;         /* one area, used ring on a page of its own */
 	bool event_idx;      /* the areas end with the event words */
 	unsigned int region; /* of the first area */
@@ -56,27 +71,29 @@ struct gr_flight {
 struct guest_ring {
 	struct guest_ram *ram;
 	struct gr_layout layout;
-	uint64_t desc_addr, avail_addr, used_addr;
+	uint64_t desc_addr, avail_addr, used_addr; /* packed: ring, driver's and device's event */
 	struct gr_desc *desc;
-	uint16_t *avail; /* flags, idx, entries, used_event */
-	uint16_t *used;  /* flags, idx, pairs of 32 bits, avail_event */
-	uint16_t avail_idx;
+	struct gp_desc *slot; /* packed: the ring */
+	uint16_t *avail;      /* flags, idx, entries, used_event; packed: off_wrap, flags */
+	uint16_t *used;     /* flags, idx, pairs of 32 bits, avail_event; packed: off_wrap, flags */
+	uint16_t avail_idx; /* packed: slot and wrap counter, as the next one */
 	uint16_t seen_used;
+	uint16_t next_id; /* packed */
 	uint32_t nfree;
 	uint16_t *free;           /* stack of free descriptors */
-	struct gr_flight *flight; /* by head */
+	struct gr_flight *flight; /* by head; packed: by id */
 	unsigned int errors;      /* what the device did wrong; see gr_reap() */
 };
 
 void gr_init(struct guest_ring *gr, struct guest_ram *ram, const struct gr_layout *layout);
 void gr_free(struct guest_ring *gr);
 
-/* Puts the free descriptors into an order made from seed. */
+/* Puts the free descriptors of a split ring into an order made from seed. */
 void gr_shuffle(struct guest_ring *gr, uint64_t seed);
 
 /* A chain of n buffers: direct ones, or with table != 0 an indirect table of n
- * entries there.  Becomes visible with gr_publish().  Returns its head, or -1
- * when too few descriptors are free. */
+ * entries there.  Becomes visible with gr_publish(), in a packed ring at once.
+ * Returns its head or id, or -1 when too few descriptors are free. */
 int gr_add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table,
 	   void *cookie);
 
@@ -102,5 +119,25 @@ void gr_set_used_event(struct guest_ring *gr, uint16_t event);
 uint16_t gr_used_idx(const struct guest_ring *gr);
 uint16_t gr_used_flags(const struct guest_ring *gr);
 uint16_t gr_avail_event(const struct guest_ring *gr);
+
+/* Packed rings: guest_packed.c.  gr_init(), gr_free(), gr_add() and gr_reap() call
+ * the first four. */
+void gp_init(struct guest_ring *gr);
+int gp_add(struct guest_ring *gr, const struct gr_buf *buf, uint32_t n, uint64_t table,
+	   void *cookie);
+bool gp_reap(struct guest_ring *gr, uint16_t *id, uint32_t *len, void **cookie);
+
+/* Slot and wrap counter, `ahead` slots behind `at`; ahead <= size. */
+uint16_t gp_ahead(const struct guest_ring *gr, uint16_t at, uint32_t ahead);
+
+/* AVAIL and USED of a descriptor that is available, or used, at a position. */
+uint16_t gp_avail_flags(uint16_t at);
+uint16_t gp_used_flags(uint16_t at);
+
+/* Raw access.  gp_push() makes d the next descriptor, and it available; as it is,
+ * with none of its flags changed, if raw. */
+void gp_set_slot(struct guest_ring *gr, uint16_t slot, struct gp_desc d);
+void gp_push(struct guest_ring *gr, struct gp_desc d, bool raw);
+void gp_set_event(struct guest_ring *gr, uint16_t off_wrap, uint16_t flags);
 
 #endif /* TEST_GUEST_RING_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* Unit tests of lib/vring: guest memory and split virtqueues. */
+/* Unit tests of lib/vring: guest memory, split and packed virtqueues. */
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
@@ -34,8 +34,14 @@ main(int argc, char **argv)
 		{"direct chains", ram_up, ram_down, NULL, NULL, chain_tests},
 		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
 		{"notification", ram_up, ram_down, NULL, NULL, notify_tests},
+		{"packed: ring set-up", ram_up, ram_down, NULL, NULL, packed_init_tests},
+		{"packed: direct chains", ram_up, ram_down, NULL, NULL, packed_chain_tests},
+		{"packed: indirect tables", ram_up, ram_down, NULL, NULL, packed_indirect_tests},
+		{"packed: notification", ram_up, ram_down, NULL, NULL, packed_notify_tests},
+		{"packed: journal", ram_up, ram_down, NULL, NULL, packed_journal_tests},
 		{"random rings", ram_up, ram_down, NULL, NULL, random_tests},
 		{"races with the guest", ram_up, ram_down, NULL, NULL, race_tests},
+		{"packed: races with the guest", ram_up, ram_down, NULL, NULL, packed_race_tests},
 		CU_SUITE_INFO_NULL,
 	};
 	unsigned int failed;

@@ -129,7 +129,7 @@ post(struct run *t)
 	else
 		len = t->max_packet + rnd_below(&t->r, 100);
 	cut(t, s, len);
-	if (mixed && s->n > 1)
+	if (mixed && s->n > 1 && !t->f.vr.packed)
 		head = gr_add_mixed(&t->f.gr, s->buf, s->n, s->table, s);
 	else
 		head = gr_add(&t->f.gr, s->buf, s->n,
@@ -295,11 +295,13 @@ run(struct rnd *r, const struct gr_layout *l, uint64_t features, enum vring_dir 
 	t.r = *r;
 	set_up(&t, l, features, dir);
 	while (t.chains < chains && t.errors == 0 && t.f.vr.fault == VRING_OK &&
-	       t.f.gr.errors == 0 && rounds++ < 40 * chains) {
+	       t.f.gr.errors == 0 && rounds++ < 8 * chains) {
 		for (uint32_t n = rnd_below(&t.r, 40); n > 0 && post(&t); n--)
 			;
 		gr_publish(&t.f.gr);
-		if (t.f.vr.event_idx)
+		if (t.f.vr.packed)
+			gp_set_event(&t.f.gr, (uint16_t)rnd(&t.r), (uint16_t)rnd_below(&t.r, 5));
+		else if (t.f.vr.event_idx)
 			gr_set_used_event(&t.f.gr, (uint16_t)rnd(&t.r));
 		else
 			gr_set_no_interrupt(&t.f.gr, (uint16_t)rnd(&t.r));
@@ -317,10 +319,18 @@ run(struct rnd *r, const struct gr_layout *l, uint64_t features, enum vring_dir 
 	CU_ASSERT_EQUAL(t.errors, 0);
 	CU_ASSERT_EQUAL(t.f.vr.fault, VRING_OK);
 	CU_ASSERT(t.chains >= chains && t.received > 0);
-	CU_ASSERT_EQUAL(t.f.vr.last_used, gr_used_idx(&t.f.gr));
+	/* the rest comes back, and both are at the same place */
+	if (dir == VRING_DEQ)
+		deq_reap(&t, &seq);
+	else
+		enq_reap(&t);
+	CU_ASSERT_EQUAL(vring_position(&t.f.vr), t.f.gr.seen_used);
 	if (t.errors || t.f.vr.fault || t.chains < chains)
 		fprintf(stderr, "\n    %s, size %u, %s, features 0x%llx: %s after %u chains\n",
-			dir == VRING_DEQ ? "deq" : "enq", l->size, l->legacy ? "legacy" : "modern",
+			dir == VRING_DEQ ? "deq" : "enq", l->size,
+			features & F_PACKED ? "packed"
+			: l->legacy         ? "legacy"
+					    : "modern",
 			(unsigned long long)features, vring_fault_text(t.f.vr.fault), t.chains);
 	fix_down(&t.f);
 	*r = t.r;
@@ -333,15 +343,22 @@ all_features(enum vring_dir dir)
 
 	printf("(seed %llu) ", (unsigned long long)r.s);
 	noise_make(r.s);
-	for (unsigned int i = 0; i < 64; i++) {
+	for (unsigned int i = 0; i < 96; i++) {
 		uint64_t features = (i & 1 ? F_EVENT_IDX : 0) | (i & 2 ? F_INDIRECT : 0) |
-				    (i & 4 ? F_MRG_RXBUF : 0) | (i & 8 ? F_VERSION_1 : 0);
+				    (i & 4 ? F_MRG_RXBUF : 0) | (i & 8 ? F_VERSION_1 : 0) |
+				    (i & 32 ? F_IN_ORDER : 0);
 		struct gr_layout l = {.size = 2u << rnd_below(&r, 10),
 				      .start = (uint16_t)(rnd(&r)),
 				      .legacy = !(i & 8),
 				      .region = rnd_below(&r, RAM_REGIONS)};
 
 		run(&r, &l, features, dir, 2500);
+		if (!(i & 8))
+			continue;
+		/* a packed ring may have any size */
+		l.size = 2 + rnd_below(&r, i & 16 ? 300 : 30);
+		l.start = (uint16_t)(rnd_below(&r, l.size) | (rnd(&r) & GP_WRAP));
+		run(&r, &l, features | F_PACKED, dir, 2500);
 	}
 }
 
@@ -367,10 +384,16 @@ test_wrap(void)
 	noise_make(r.s);
 	run(&r, &l, F_VERSION_1 | F_INDIRECT | F_EVENT_IDX, VRING_DEQ, 140000);
 	run(&r, &l, F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT, VRING_ENQ, 140000);
+	run(&r, &l, F_VERSION_1 | F_PACKED | F_INDIRECT | F_EVENT_IDX, VRING_DEQ, 70000);
 	for (l.size = 2; l.size <= 1024; l.size *= 2) {
 		l.start = (uint16_t)(0 - l.size);
 		run(&r, &l, F_VERSION_1 | F_MRG_RXBUF, VRING_ENQ, 3 * l.size);
 		run(&r, &l, F_VERSION_1, VRING_DEQ, 3 * l.size);
+	}
+	for (l.size = 2; l.size <= 40; l.size++) {
+		l.start = (uint16_t)(l.size - 1);
+		run(&r, &l, F_VERSION_1 | F_PACKED | F_MRG_RXBUF, VRING_ENQ, 8 * l.size);
+		run(&r, &l, F_VERSION_1 | F_PACKED | F_IN_ORDER, VRING_DEQ, 8 * l.size);
 	}
 }
 

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/* Killed behind any instruction of a burst: the guest, and the device that takes
+ * the ring back by the rules of doc/protocol.md, find whole batches alone. */
+
+#include <string.h>
+
+#include "model.h"
+#include "packets.h"
+#include "step.h"
+#include "tests.h"
+
+#define CHAINS 36u
+#define PACKETS 40u /* more than a batch */
+#define WRAP 0x8000u
+#define SHADOW 64u /* slots of the largest ring here */
+
+struct kill {
+	struct world *w;
+	const struct ring *g;
+	bool rx;
+	uint32_t visible; /* chains that the guest has seen used so far */
+	unsigned int wrong, journaled, batches;
+	struct raw shadow[SHADOW];
+};
+
+static uint8_t initial[REGIONS][REG_SIZE];
+
+static bool
+looks_used(const struct raw *d, bool wrap)
+{
+	return !!(d->word[1] & D_AVAIL) == wrap && !!(d->word[1] & D_USED) == wrap;
+}
+
+/* Position `slots` behind the ring's beginning. */
+static uint16_t
+position(const struct ring *g, uint32_t slots)
+{
+	uint32_t at = (g->cfg.avail & ~WRAP) + slots;
+	uint32_t wrap = g->cfg.avail & WRAP;
+
+	if (!g->packed)
+		return (uint16_t)(g->cfg.avail + slots);
+	if (at >= g->cfg.size) {
+		at -= g->cfg.size;
+		wrap ^= WRAP;
+	}
+	return (uint16_t)(at | wrap);
+}
+
+/* Used chains from the first on; whether others behind them are, too. */
+static uint32_t
+count_used(const struct ring *g, const struct raw *ring, bool *more, uint32_t *slots)
+{
+	uint32_t k, ahead = 0, count = 0;
+	bool broken = false;
+
+	*more = false;
+	*slots = 0;
+	for (k = 0; k < g->n; k++) {
+		uint16_t at = position(g, ahead);
+
+		ahead += g->p[k].slots;
+		if (!looks_used(&ring[at & ~WRAP], at & WRAP)) {
+			broken = true;
+			continue;
+		}
+		if (broken) {
+			*more = true;
+			break;
+		}
+		count++;
+		*slots = ahead;
+	}
+	return count;
+}
+
+/* Chain k as it was when nobody was killed: its used entry, and its bytes. */
+static bool
+as_in_the_end(const struct kill *t, uint32_t k, const struct raw *ring)
+{
+	const struct ring *g = t->g;
+	const struct posted *p = &g->p[k];
+
+	if (g->packed &&
+	    memcmp(&ring[p->first], world_ptr(&model.mem, g->cfg.addr.desc + 16ull * p->first),
+		   sizeof(*ring)) != 0)
+		return false;
+	for (uint32_t i = 0; i < p->n; i++)
+		if (memcmp(world_ptr(t->w, p->buf[i].addr), world_ptr(&model.mem, p->buf[i].addr),
+			   p->buf[i].len) != 0)
+			return false;
+	return true;
+}
+
+static void
+see(struct kill *t, uint32_t count, const struct raw *ring)
+{
+	if (count < t->visible || count > model.done)
+		t->wrong++;
+	t->batches += count > t->visible;
+	for (; t->visible < count; t->visible++)
+		t->wrong += !as_in_the_end(t, t->visible, ring);
+}
+
+static void
+look_packed(struct kill *t)
+{
+	const struct ring *g = t->g;
+	const struct raw *ring = world_ptr(t->w, g->cfg.addr.desc);
+	struct virtq_ipc_ring_pos pos = t->w->state.pos;
+	uint32_t count, slots;
+	bool more;
+
+	see(t, count_used(g, ring, &more, &slots), ring);
+	if (!(pos.flags & VIRTQ_IPC_POS_VALID))
+		pos.avail = g->cfg.avail;
+	memcpy(t->shadow, ring, g->cfg.size * sizeof(*ring));
+	if (pos.pending > 0 && !looks_used(&ring[pos.used & ~WRAP], pos.used & WRAP)) {
+		t->journaled++;
+		for (uint32_t i = RTE_MIN(pos.pending, VIRTQ_IPC_JOURNAL); i-- > 0;) {
+			struct virtq_ipc_used e = t->w->state.journal[i];
+			struct raw *d = &t->shadow[(e.slot & ~WRAP) % SHADOW];
+
+			d->len = e.len;
+			d->word[0] = e.id;
+			d->word[1] = (uint16_t)((e.slot & WRAP ? D_AVAIL | D_USED : 0) |
+						(e.len ? D_WRITE : 0));
+		}
+	}
+	count = count_used(g, t->shadow, &more, &slots);
+	t->wrong += more || pos.avail != position(g, slots);
+	for (uint32_t k = t->visible; k < count; k++)
+		t->wrong += !as_in_the_end(t, k, t->shadow);
+}
+
+static void
+look_split(struct kill *t)
+{
+	const struct ring *g = t->g;
+	const uint16_t *area = world_ptr(t->w, g->cfg.addr.device);
+	const uint16_t *end = world_ptr(&model.mem, g->cfg.addr.device);
+	struct virtq_ipc_ring_pos pos = t->w->state.pos;
+	uint16_t count = (uint16_t)(area[1] - g->cfg.used);
+
+	for (uint32_t k = t->visible; k < count; k++) {
+		uint32_t at = 2 + 4 * ((uint16_t)(g->cfg.used + k) % g->cfg.size);
+
+		t->wrong += memcmp(area + at, end + at, sizeof(struct used)) != 0;
+	}
+	see(t, count, NULL);
+	/* the page is never ahead of the guest */
+	if (pos.flags & VIRTQ_IPC_POS_VALID)
+		t->wrong += (uint16_t)(pos.used - g->cfg.used) > count || pos.pending != 0;
+}
+
+static void
+look(void *arg)
+{
+	struct kill *t = arg;
+
+	if (t->g->packed)
+		look_packed(t);
+	else
+		look_split(t);
+}
+
+static void
+burst(void *arg)
+{
+	struct kill *t = arg;
+	const struct variant *v = &variants[t->w - worlds];
+	struct world *w = t->w;
+
+	w->got = (t->rx ? v->rx : v->tx)(&w->q, w->pkts, PACKETS);
+}
+
+static struct rte_mbuf *
+make(struct world *w, struct rnd *r, uint16_t i)
+{
+	(void)i;
+	return packet_plain(w, r, rnd_from(r, 60, 300));
+}
+
+static void
+post(struct test_case *c, uint32_t odd)
+{
+	while (c->ring.n < CHAINS) {
+		uint32_t len = c->rx ? 12 + rnd_from(&c->r, 60, 300) : 340;
+		struct buf b[2] = {{case_alloc(c, len), len}};
+
+		if (odd && c->ring.n % odd == odd - 1) {
+			b[1] = (struct buf){b[0].addr + 12, len - 12};
+			b[0].len = 12;
+		}
+		if (!ring_post(&c->ring, b, b[1].len ? 2 : 1, 0))
+			break;
+	}
+}
+
+static void
+stepped(struct test_case *c, struct world *w, struct rnd r)
+{
+	struct kill t = {.w = w, .g = &c->ring, .rx = c->rx};
+	unsigned long steps;
+
+	for (unsigned int i = 0; i < REGIONS; i++)
+		memcpy(w->host[i], initial[i], REG_SIZE);
+	for (unsigned int k = 0; k < POOLS; k++)
+		pool_reset(&w->pool[k], POOL_MBUFS);
+	world_start(w, &c->ring.cfg, c->pool, true);
+	memset(&w->state.pos, 0, sizeof(w->state.pos));
+	for (uint16_t k = 0; !c->rx && k < PACKETS; k++)
+		w->pkts[k] = make(w, &r, k);
+	steps = step_through(burst, look, &t);
+	world_listen(w);
+	if (t.wrong > 0)
+		case_fail(w, "a half of a batch is found behind some instruction");
+	for (unsigned int i = 0; i < REGIONS; i++)
+		if (memcmp(w->host[i], model.mem.host[i], REG_SIZE) != 0)
+			case_fail(w, "memory differs from that without steps");
+	/* it was seen in between */
+	if (steps > 0 && (t.batches == 0 || (c->ring.packed && t.journaled == 0)))
+		case_fail(w, "the steps did not see a batch");
+	if (c->rx)
+		rte_pktmbuf_free_bulk(w->pkts, w->got);
+	else
+		rte_pktmbuf_free_bulk(w->pkts + w->got, PACKETS - w->got);
+}
+
+static void
+one(bool rx, uint64_t features, uint32_t size, uint16_t start, uint32_t odd)
+{
+	struct test_case c = {.r = {test_seed + start}, .rx = rx, .features = features};
+	struct rnd r;
+
+	c.size = size;
+	c.start = start;
+	c.pool_left = POOL_MBUFS;
+	c.with_pos = true;
+	case_name("killed in %s, %s ring of %u at 0x%x, odd %u", rx ? "rx" : "tx",
+		  features & F_PACKED ? "packed" : "split", size, start, odd);
+	case_begin(&c);
+	/* no buffer in two regions, to compare in one piece */
+	c.next = REG_B_ADDR;
+	post(&c, odd);
+	case_go(&c);
+	for (unsigned int i = 0; i < REGIONS; i++)
+		memcpy(initial[i], worlds[0].host[i], REG_SIZE);
+	r = c.r;
+	if (rx)
+		case_rx(&c, PACKETS);
+	else
+		case_tx(&c, PACKETS, make);
+	for (unsigned int i = 0; i < nvariants; i++)
+		stepped(&c, &worlds[i], r);
+	case_end(&c);
+}
+
+static void
+all(bool rx)
+{
+	one(rx, F_PACKED | F_VERSION_1, 64, WRAP | 13, 0);
+	one(rx, F_PACKED | F_VERSION_1 | F_MRG_RXBUF | F_EVENT_IDX, 53, 41, 11);
+	one(rx, F_VERSION_1, 64, 0xfff3, 0);
+	one(rx, F_VERSION_1 | F_MRG_RXBUF | F_EVENT_IDX, 64, 60, 11);
+}
+
+static void
+test_rx(void)
+{
+	all(true);
+}
+
+static void
+test_tx(void)
+{
+	all(false);
+}
+
+CU_TestInfo kill_tests[] = {
+	{"receive", test_rx},
+	{"transmit", test_tx},
+	CU_TEST_INFO_NULL,
+};

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define GUARD 4096u
+
+struct world worlds[WORLDS];
+
+static const uint64_t reg_addr[REGIONS] = {REG_A_ADDR, REG_B_ADDR, REG_C_ADDR, REG_D_ADDR};
+
+/* Not in the order of their addresses: nothing may rely on that. */
+static const unsigned int reg_order[REGIONS] = {REG_D, REG_B, REG_C, REG_A};
+
+/* Not in the order of the addresses either, so that host addresses are no
+ * constant distance from the guest's, nor the same distance in two worlds. */
+static void
+map_regions(struct world *w, unsigned int number)
+{
+	const size_t step = REG_SIZE + GUARD;
+
+	w->map = mmap(NULL, REGIONS * step + GUARD, PROT_NONE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (w->map == MAP_FAILED) {
+		perror("guest memory");
+		exit(2);
+	}
+	for (unsigned int i = 0; i < REGIONS; i++) {
+		unsigned int r = reg_order[i];
+		uint8_t *at = w->map + GUARD + (i + number) % REGIONS * step;
+
+		if (mprotect(at, REG_SIZE, PROT_READ | PROT_WRITE) != 0) {
+			perror("guest memory");
+			exit(2);
+		}
+		w->host[r] = at;
+		w->mem.region[w->mem.count++] = (struct guest_region){
+			.guest_addr = reg_addr[r], .size = REG_SIZE, .host = at, .fd = -1};
+	}
+}
+
+void
+worlds_init(void)
+{
+	static const uint16_t room[POOLS] = {2048, 192, 9728};
+
+	for (unsigned int i = 0; i < nvariants; i++) {
+		struct world *w = &worlds[i];
+
+		memset(w, 0, sizeof(*w));
+		map_regions(w, i);
+		for (unsigned int k = 0; k < POOLS; k++)
+			pool_init(&w->pool[k], "test", room[k]);
+		w->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	}
+}
+
+void
+worlds_free(void)
+{
+	for (unsigned int i = 0; i < nvariants; i++) {
+		struct world *w = &worlds[i];
+
+		munmap(w->map, REGIONS * (REG_SIZE + GUARD) + GUARD);
+		for (unsigned int k = 0; k < POOLS; k++)
+			pool_free(&w->pool[k]);
+		close(w->call_fd);
+		close(w->wake_fd);
+	}
+}
+
+void
+worlds_copy_memory(void)
+{
+	for (unsigned int i = 1; i < nvariants; i++)
+		for (unsigned int r = 0; r < REGIONS; r++)
+			memcpy(worlds[i].host[r], worlds[0].host[r], REG_SIZE);
+}
+
+/* As the port sets a queue up: what a fresh mbuf of this port says of itself. */
+static void
+queue_init(struct world *w, unsigned int pool)
+{
+	struct rte_mbuf m = {
+		.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = PORT_ID};
+
+	memset(&w->port, 0, sizeof(w->port));
+	memset(&w->q, 0, sizeof(w->q));
+	w->q.port_id = PORT_ID;
+	w->q.port = &w->port;
+	w->q.view = &w->vr;
+	w->q.pool = w->pool[pool].mp;
+	w->q.mbuf_room = w->pool[pool].room;
+	memcpy(&w->q.rearm, &m.rearm_data, sizeof(w->q.rearm));
+	w->q.wake_fd = w->wake_fd;
+}
+
+void
+world_start(struct world *w, const struct vring_config *where, unsigned int pool, bool with_pos)
+{
+	struct vring_config cfg = *where;
+	char err[256];
+
+	w->run = GENERATION;
+	memset(&w->state, 0xdd, sizeof(w->state));
+	cfg.mem = &w->mem;
+	cfg.run = &w->run;
+	cfg.generation = GENERATION;
+	cfg.pos = with_pos ? (uint64_t *)&w->state.pos : NULL;
+	cfg.journal = with_pos ? (uint64_t *)w->state.journal : NULL;
+	cfg.call_fd = w->call_fd;
+	if (vring_init(&w->vr, &cfg, err, sizeof(err)) != 0) {
+		fprintf(stderr, "vring_init: %s\n", err);
+		exit(2);
+	}
+	queue_init(w, pool);
+	world_listen(w);
+	w->calls = 0;
+	w->wakes = 0;
+}
+
+void
+world_listen(struct world *w)
+{
+	eventfd_t n;
+
+	w->calls = eventfd_read(w->call_fd, &n) == 0 ? n : 0;
+	w->wakes = eventfd_read(w->wake_fd, &n) == 0 ? n : 0;
+}
+
+static const char *
+vring_differs(const struct vring *a, const struct vring *b)
+{
+	if (a->last_avail != b->last_avail || a->last_used != b->last_used || a->wrap != b->wrap)
+		return "position of the ring";
+	if (a->signalled != b->signalled)
+		return "vr->signalled";
+	if (a->fault != b->fault)
+		return "vr->fault";
+	return NULL;
+}
+
+const char *
+world_differs(const struct world *w)
+{
+	static const char *const name[REGIONS] = {"memory, region A", "memory, region B",
+						  "memory, region C", "memory, region D"};
+	const struct world *ref = &worlds[0];
+	const char *what = vring_differs(&ref->vr, &w->vr);
+
+	if (ref->got != w->got)
+		return "return value";
+	if (what)
+		return what;
+	for (unsigned int r = 0; r < REGIONS; r++)
+		if (memcmp(ref->host[r], w->host[r], REG_SIZE) != 0)
+			return name[r];
+	if (memcmp(&ref->state, &w->state, sizeof(ref->state)) != 0)
+		return "state page";
+	if (memcmp(&ref->q.stats, &w->q.stats, sizeof(ref->q.stats)) != 0)
+		return "statistics";
+	if (ref->calls != w->calls || ref->wakes != w->wakes)
+		return "interrupts";
+	if (ref->q.active || w->q.active)
+		return "queue still marked as in use";
+	for (unsigned int k = 0; k < POOLS; k++)
+		if (ref->pool[k].top != w->pool[k].top)
+			return "mbufs left in the pool";
+	return NULL;
+}
+
+static bool
+mbuf_same(const struct rte_mbuf *a, const struct rte_mbuf *b)
+{
+	return a->data_off == b->data_off && a->data_len == b->data_len &&
+	       a->nb_segs == b->nb_segs && a->port == b->port && a->ol_flags == b->ol_flags &&
+	       a->packet_type == b->packet_type && a->pkt_len == b->pkt_len &&
+	       a->vlan_tci == b->vlan_tci && a->hash.rss == b->hash.rss &&
+	       rte_mbuf_refcnt_read(a) == rte_mbuf_refcnt_read(b) && !a->next == !b->next;
+}
+
+const char *
+mbuf_differs(const struct rte_mbuf *a, const struct rte_mbuf *b)
+{
+	for (; a && b; a = a->next, b = b->next) {
+		if (!mbuf_same(a, b))
+			return "fields of an mbuf";
+		if (memcmp(rte_pktmbuf_mtod(a, const void *), rte_pktmbuf_mtod(b, const void *),
+			   a->data_len) != 0)
+			return "content of an mbuf";
+	}
+	return a || b ? "segments of an mbuf" : NULL;
+}
+
+void *
+world_ptr(const struct world *w, uint64_t addr)
+{
+	for (unsigned int r = 0; r < REGIONS; r++)
+		if (addr >= reg_addr[r] && addr - reg_addr[r] < REG_SIZE)
+			return w->host[r] + (addr - reg_addr[r]);
+	fprintf(stderr, "a test uses an address that the guest does not have: 0x%llx\n",
+		(unsigned long long)addr);
+	abort();
+}
+
+/* Bytes from addr to the end of its region. */
+static uint32_t
+part_at(uint64_t addr, uint32_t len)
+{
+	for (unsigned int r = 0; r < REGIONS; r++)
+		if (addr >= reg_addr[r] && addr - reg_addr[r] < REG_SIZE)
+			return (uint32_t)RTE_MIN((uint64_t)len, reg_addr[r] + REG_SIZE - addr);
+	return len;
+}
+
+void
+world_write(const struct world *w, uint64_t addr, const void *from, uint32_t len)
+{
+	for (uint32_t done = 0, part; done < len; done += part) {
+		part = part_at(addr + done, len - done);
+		memcpy(world_ptr(w, addr + done), (const uint8_t *)from + done, part);
+	}
+}
+
+void
+world_read(const struct world *w, uint64_t addr, void *to, uint32_t len)
+{
+	for (uint32_t done = 0, part; done < len; done += part) {
+		part = part_at(addr + done, len - done);
+		memcpy((uint8_t *)to + done, world_ptr(w, addr + done), part);
+	}
+}
+
+uint32_t
+rnd(struct rnd *r)
+{
+	uint64_t z = r->s += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return (uint32_t)(z >> 32);
+}
+
+uint32_t
+rnd_below(struct rnd *r, uint32_t n)
+{
+	return rnd(r) % n;
+}
+
+uint32_t
+rnd_from(struct rnd *r, uint32_t from, uint32_t to)
+{
+	return from + rnd_below(r, to - from + 1);
+}
+
+bool
+one_in(struct rnd *r, uint32_t n)
+{
+	return rnd_below(r, n) == 0;
+}
