@@ -9,14 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import both_ways, until
+from lab import until
 from lab.traffic import Iperf
-from setups import GUEST_IP, Pair
-
-
-def works(pair):
-    pair.wait_traffic()
-    both_ways(pair.host, pair.guest, 2000, size="imix")
+from setups import GUEST_IP, Pair, kill_under_flood, works
 
 
 def test_guest_reboot(lab):
@@ -86,17 +81,7 @@ def test_kill_testpmd_under_tcp(lab):
 
 
 def test_kill_testpmd_again_and_again(lab):
-    """Every time at another moment of a stream of packets."""
-    pair = Pair(lab)
-    pair.wait_traffic()
-    for _ in range(5):
-        flood = Iperf(pair.vm, pair.netns, GUEST_IP, seconds=20, args=("-u", "-b", "200M"))
-        until("the flood arriving", 10, lambda: pair.pmd.stats(0)["TX-packets"] > 5000)
-        pair.pmd.kill()
-        pair.pmd.start()
-        pair.wait_traffic()
-        flood.kill()
-        works(pair)
+    kill_under_flood(Pair(lab), 5)
 
 
 def test_kill_qemu_under_tcp(lab):

@@ -11,9 +11,9 @@ import socket
 import struct
 
 # doc/protocol.md
-HELLO, MEM_TABLE, QUEUE_FDS, START, STOP = 1, 2, 3, 4, 5
-HELLO_OK, MEM_OK, START_OK, STOPPED, ERROR = 33, 34, 35, 36, 64
-E_BUSY, E_MALFORMED, E_MEMORY = 3, 7, 9
+HELLO, MEM_TABLE, QUEUE_FDS, START, STOP, RXSTATE, GET_COUNTERS = 1, 2, 3, 4, 5, 6, 8
+HELLO_OK, MEM_OK, START_OK, STOPPED, COUNTERS, ERROR = 33, 34, 35, 36, 38, 64
+E_BUSY, E_MALFORMED, E_MEMORY, E_RING = 3, 7, 9, 10
 
 VERSION_1, MRG_RXBUF = 1 << 32, 1 << 15
 RING = 256
@@ -47,18 +47,19 @@ def state_page(generation, queues=2, seal=True, flags=MFD_ALLOW_SEALING, size=40
 
 
 class Peer:
-    """One connection: one queue pair, rings of RING entries in RAM bytes of memory."""
+    """One connection: queue pairs with rings of RING entries in RAM bytes of memory."""
 
-    def __init__(self, path, nid=0):
+    def __init__(self, path, nid=0, pairs=1):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(10)
         self.sock.connect(str(path))
-        self.nid, self.seq, self.generation = nid, 0, 0
+        self.nid, self.seq, self.generation, self.pairs = nid, 0, 0, pairs
         self.ram_fd = memfd("ram", RAM)
         self.ram = mmap.mmap(self.ram_fd, RAM)
-        self.fds = [eventfd() for _ in range(4)]
-        # descriptor table, available ring and used ring of both queues
-        self.rings = [(base, base + 0x4000, base + 0x8000) for base in (0x100000, 0x200000)]
+        self.fds = [eventfd() for _ in range(4 * pairs)]
+        # descriptor table, available ring and used ring of each queue
+        self.rings = [(base, base + 0x4000, base + 0x8000)
+                      for base in range(0x100000, 0x100000 + 2 * pairs * 0x10000, 0x10000)]
 
     def close(self):
         self.sock.close()
@@ -95,27 +96,43 @@ class Peer:
         return payload[8:].split(b"\0")[0].decode()
 
     def hello(self):
-        self.send(HELLO, struct.pack("=HHIQII16s64s64s6sH32s", 1, 1, self.nid, 7, 1, os.getpid(),
-                                     b"", b"peer", b"test", b"\2\0\0\0\0\1", 0, b""))
+        self.send(HELLO, struct.pack("=HHIQII16s64s64s6sH32s", 1, 1, self.nid, 7, self.pairs,
+                                     os.getpid(), b"", b"peer", b"test", b"\2\0\0\0\0\1", 0,
+                                     b""))
 
     def memory(self):
         table = struct.pack("=IIQQQQ", 1, 0, 0, RAM, 0, 0)
         self.send(MEM_TABLE, table.ljust(8 + 64 * 32, b"\0"), [self.ram_fd])
 
-    def queue_fds(self):
-        self.send(QUEUE_FDS, struct.pack("=II", 0, 2), self.fds)
+    def queue_fds(self, queues=None):
+        """queues: of the first ones only."""
+        queues = queues or len(self.rings)
+        self.send(QUEUE_FDS, struct.pack("=II", 0, queues), self.fds[:2 * queues])
+
+    def rxstate(self, pairs):
+        return struct.pack("=IIQ6sHHHI896s", 1, pairs, 0, b"\2\0\0\0\0\1", 0, 0, 0, 0, b"")
 
     def start(self, page=None):
-        """page: fd of another state page than the proper one."""
+        """page: fd of another state page than the proper one.  One pair is in use."""
         self.generation += 1
-        fd = state_page(self.generation) if page is None else page
-        rx = struct.pack("=IIQ6sHHHI896s", 1, 1, 0, b"\2\0\0\0\0\1", 0, 0, 0, 0, b"")
-        queues = b"".join(struct.pack("=IIQQQHHHHQ", 1, RING, *ring, 0, 0, 1, 0, 0)
-                          for ring in self.rings)
-        self.send(START, struct.pack("=QIIQQ", VERSION_1 | MRG_RXBUF, self.generation, 2, 256, 0) +
-                  rx + queues.ljust(256 * 48, b"\0"), [fd])
+        count = len(self.rings)
+        size = 128 + 1088 * count
+        fd = page
+        if page is None:
+            fd = state_page(self.generation, count, size=size + -size % 4096)
+        queues = b"".join(struct.pack("=IIQQQHHHHQ", i < 2, RING, *ring, 0, 0, 1, 0, 0)
+                          for i, ring in enumerate(self.rings))
+        self.send(START, struct.pack("=QIIQQ", VERSION_1 | MRG_RXBUF, self.generation, count,
+                                     size, 0) +
+                  self.rxstate(1) + queues.ljust(256 * 48, b"\0"), [fd])
         if page is None:
             os.close(fd)
+
+    def use(self, pairs):
+        """Says how many pairs are in use; the driver knows it when this returns."""
+        self.send(RXSTATE, self.rxstate(pairs))
+        self.send(GET_COUNTERS)
+        self.expect(COUNTERS)
 
     def up(self):
         self.hello()
@@ -126,14 +143,14 @@ class Peer:
         self.start()
         self.expect(START_OK)
 
-    def transmit(self, count, length=72):
+    def transmit(self, count, length=72, queue=1):
         """Makes count packets available to the driver, header included in length."""
-        desc, avail, _ = self.rings[1]
+        desc, avail, _ = self.rings[queue]
         index = struct.unpack_from("=H", self.ram, avail + 2)[0]
         for i in range(count):
             struct.pack_into("=QIHH", self.ram, desc + 16 * i, 0x400000 + 4096 * i, length, 0, 0)
             struct.pack_into("=H", self.ram, avail + 4 + 2 * ((index + i) % RING), i)
         struct.pack_into("=H", self.ram, avail + 2, (index + count) & 0xffff)
 
-    def transmitted(self):
-        return struct.unpack_from("=H", self.ram, self.rings[1][2] + 2)[0]
+    def transmitted(self, queue=1):
+        return struct.unpack_from("=H", self.ram, self.rings[queue][2] + 2)[0]

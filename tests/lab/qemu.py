@@ -130,7 +130,9 @@ class Qemu:
                 "-cpu", "max" if accel == "tcg" else "host",
                 "-m", f"{self.memory}M", "-object", backend,
                 "-kernel", image("vmlinuz"), "-initrd", image(self.initrd),
-                "-append", f"console=ttyS0 quiet panic=-1 mitigations=off {self.append}",
+                # A busy machine may miss the ticks that the kernel tests its timer by.
+                "-append", "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check "
+                           + self.append,
                 "-serial", f"file:{self.lab.path(self.name + '-console.log')}",
                 "-chardev", f"socket,id=agent,path={self._socket('agent')},server=on,wait=off",
                 "-serial", "chardev:agent",

@@ -74,18 +74,24 @@ queue_wait_idle(const struct virtq_queue *q)
 	}
 }
 
-/* Takes all rings back: afterwards no burst touches one.  Their positions stay
- * in the state page. */
+/* Takes rings back, from `first` on: afterwards no burst touches one.  Their
+ * positions stay in the state page. */
 static void
-queues_quiesce(struct virtq_port *port)
+queues_quiesce_from(struct virtq_port *port, uint32_t first)
 {
 	uint32_t i, n = port_queues(port);
 
-	for (i = 0; i < n; i++)
+	for (i = first; i < n; i++)
 		order_release_ptr(&port->queue[i].view, NULL);
 	order_barrier_everywhere(port->queue[0].cheap_barrier);
-	for (i = 0; i < n; i++)
+	for (i = first; i < n; i++)
 		queue_wait_idle(&port->queue[i]);
+}
+
+static void
+queues_quiesce(struct virtq_port *port)
+{
+	queues_quiesce_from(port, 0);
 }
 
 static void
@@ -219,7 +225,7 @@ queue_config(const struct virtq_port *port, uint32_t i, const struct virtq_ipc_r
 	};
 }
 
-/* Makes the rings that are in use; none is visible to a burst yet. */
+/* Makes the rings that are in use and not there; none is visible to a burst yet. */
 static int
 queues_make(struct virtq_port *port, const struct virtq_ipc_ring_pos *pos, struct ipc_err *err)
 {
@@ -228,7 +234,7 @@ queues_make(struct virtq_port *port, const struct virtq_ipc_ring_pos *pos, struc
 		struct virtq_queue *q = &port->queue[i];
 		char why[160];
 
-		if (!(port->start.queue[i].flags & VIRTQ_IPC_Q_ENABLED))
+		if (!(port->start.queue[i].flags & VIRTQ_IPC_Q_ENABLED) || q->vring)
 			continue;
 		q->vring = calloc(1, sizeof(*q->vring));
 		if (!q->vring)
@@ -247,7 +253,7 @@ queues_publish(struct virtq_port *port)
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
 
-		if (!q->vring)
+		if (!q->vring || q->view)
 			continue;
 		order_release_ptr(&q->view, q->vring);
 		vring_kick_guest(q->vring);
@@ -419,16 +425,69 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 	for (uint32_t i = 0; i < port->start.num_queues; i++) {
 		const struct vring *vr = port->queue[i].vring;
 
-		if (vr)
-			stopped->pos[i] = position(vr);
+		/* of one that rests or was not used: where it would have begun */
+		stopped->pos[i] = vr ? position(vr) : port->start.queue[i].pos;
 	}
 	port_stop(port);
+}
+
+/* The guest uses fewer pairs: the rings of the others rest where they are. */
+static void
+pairs_rest(struct virtq_port *port, uint32_t pairs)
+{
+	queues_quiesce_from(port, 2 * pairs);
+	virtq_report_faults(port); /* of the last bursts */
+	for (uint32_t i = 2 * pairs; i < port->start.num_queues; i++) {
+		struct virtq_queue *q = &port->queue[i];
+
+		if (!q->vring)
+			continue;
+		port->start.queue[i].flags &= ~VIRTQ_IPC_Q_ENABLED;
+		port->start.queue[i].pos = position(q->vring);
+		free(q->vring);
+		q->vring = NULL;
+		q->reported = false;
+	}
+}
+
+/* More pairs: their rings go on where they rested, or begin. */
+static int
+pairs_use(struct virtq_port *port, uint32_t pairs, struct ipc_err *err)
+{
+	struct virtq_ipc_ring_pos pos[VIRTQ_IPC_MAX_QUEUES];
+
+	for (uint32_t i = 0; i < port->start.num_queues; i++) {
+		pos[i] = port->start.queue[i].pos;
+		if (i >= 2 * pairs || port->start.queue[i].size == 0)
+			continue;
+		if (port->queue[i].kick_fd < 0 || port->queue[i].call_fd < 0 ||
+		    !(pos[i].flags & VIRTQ_IPC_POS_VALID))
+			return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
+					   "queue %u comes into use and had no eventfds or no "
+					   "position with START",
+					   i);
+		port->start.queue[i].flags |= VIRTQ_IPC_Q_ENABLED;
+	}
+	if (queues_make(port, pos, err) != 0)
+		return -1;
+	queues_publish(port);
+	return 0;
 }
 
 static void
 on_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 {
-	session_port(s)->rx = *rx;
+	struct virtq_port *port = session_port(s);
+	uint32_t before = port->rx.pairs;
+	struct ipc_err err;
+
+	port->rx = *rx;
+	if (!port->running || rx->pairs == before)
+		return;
+	if (rx->pairs < before)
+		pairs_rest(port, rx->pairs);
+	else if (pairs_use(port, rx->pairs, &err) != 0)
+		ipc_session_fail(s, &err);
 }
 
 /* The device cannot ask for it: HELLO_OK did not offer VIRTQ_IPC_F_LOG. */

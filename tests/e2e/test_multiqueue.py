@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""Several queue pairs, and guests that change how many they use."""
+
+import struct
+
+import pytest
+
+from lab import Guest, Host, Nic, Qemu, Testpmd, both_ways, one_way, until
+from lab import net
+from lab.peer import (E_MALFORMED, E_RING, MEM_OK, START_OK, STOP, STOPPED, HELLO_OK, RXSTATE,
+                      Peer)
+from lab.traffic import flow
+from setups import GUEST_IP, DpdkPair, Pair, works
+
+QUEUES = 4
+_ARGS = [f"--rxq={QUEUES}", f"--txq={QUEUES}"]
+
+
+def _wires(lab):
+    """A namespace and a veth for each queue of eth_pcap0; its option of --vdev."""
+    wires = [net.Netns(lab, f"q{n}") for n in range(QUEUES)]
+    ends = [f"rx_iface_in={w.peer},tx_iface={w.peer}" for w in wires]
+    return wires, ",".join(["eth_pcap0", *ends])
+
+
+class Bridged:
+    """A Linux guest.  The wires of all queues end in one bridge, so that the guest may
+    send on any queue; steer() says which one takes what goes to the guest, and which one
+    the guest takes."""
+
+    def __init__(self, lab):
+        wires, pcap = _wires(lab)
+        self.netns = net.Netns(lab, "br", veth=False)
+        self.netns.run("ip", "link", "add", "br0", "type", "bridge")
+        for n, wire in enumerate(wires):
+            lab.run("ip", "-n", wire.name, "link", "set", wire.dev, "netns", self.netns.name,
+                    "name", f"v{n}")
+            self.netns.run("ip", "link", "set", f"v{n}", "up", "master", "br0")
+            self.netns.run("ip", "link", "set", f"v{n}", "type", "bridge_slave", "learning", "off")
+        self.netns.run("ip", "link", "set", "br0", "up")
+        self.vm = Qemu(lab, nics=[Nic(0, queues=QUEUES)], append=f"vq.ip=eth0,{GUEST_IP}/24")
+        self.pmd = Testpmd(lab, [f"eth_virtq0,queues={QUEUES}", pcap], args=_ARGS)
+        self.vm.boot()
+        self.pmd.start()
+        self.vm.wait_carrier()
+        self.vm.run("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
+        self.host, self.guest = Host(self.netns, "br0"), Guest(self.vm)
+        self.to_guest(0)
+
+    def to_guest(self, queue):
+        self.netns.run("bridge", "fdb", "replace", self.guest.mac, "dev", f"v{queue}", "master",
+                       "static")
+
+    def from_guest(self, queue):
+        self.vm.run("cd /sys/class/net/eth0/queues; for q in tx-*; do "
+                    f"m=0; [ $q != tx-{queue} ] || m=1; echo $m >$q/xps_cpus; done")
+
+    def use(self, pairs):
+        """ethtool -L.  The guest may not leave packets in rings that it gives up."""
+        self.from_guest(0)
+        until("nothing more in the other rings", 20, self._settled)
+        self.vm.run(f"ethtool -L eth0 combined {pairs}")
+
+    def _settled(self):
+        before = self.counters("rx")[1:]
+        # What was in a ring when the first counters were read is in the second.
+        self.vm.run("true")
+        return self.counters("rx")[1:] == before
+
+    def counters(self, way):
+        """Packets of each queue."""
+        xstats = self.pmd.xstats(0)
+        return [xstats.get(f"{way}_q{n}_packets", 0) for n in range(QUEUES)]
+
+
+def _all_arrived(a_flow):
+    """Nothing lost, doubled or changed.  A guest that moves to another queue keeps no order."""
+    send, recv = a_flow.finish()
+    assert send["ok"] and recv["received"] == recv["sent"] == send["sent"], (send, recv)
+    assert not (recv["lost"] or recv["dup"] or recv["corrupt"] or recv["outside"]), recv
+
+
+def test_ethtool_under_load(lab):
+    pair = Bridged(lab)
+    changes = pair.vm.run("cat /sys/class/net/eth0/carrier_changes")
+    for pairs in (4, 1, 2, 4, 1):
+        flows = [flow(pair.host, pair.guest, 15000, size="60-1514", window=64),
+                 flow(pair.guest, pair.host, 15000, size="60-1514", window=64)]
+        before = pair.pmd.stats(0)["TX-packets"]
+        until("packets on their way", 20,
+              lambda: pair.pmd.stats(0)["TX-packets"] > before + 500)
+        pair.use(pairs)
+        for one in flows:
+            _all_arrived(one)
+        assert f"Combined:\t{pairs}\n" in pair.vm.run(
+            "ethtool -l eth0").replace(" ", "").replace(":\t\t", ":\t").split("Current")[1]
+
+    # Each queue carries packets, there and back, and no other does.
+    pair.use(4)
+    for queue in range(QUEUES):
+        pair.to_guest(queue)
+        pair.from_guest(queue)
+        until("nothing more in the other rings", 20, pair._settled)
+        rx, tx = pair.counters("rx"), pair.counters("tx")
+        both_ways(pair.host, pair.guest, 2000, size="60-1514", window=64)
+        for way, old in (("rx", rx), ("tx", tx)):
+            more = [now - then for now, then in zip(pair.counters(way), old)]
+            assert more[queue] >= 2000, (way, queue, more)
+            assert sum(more) - more[queue] < 50, (way, queue, more)
+
+    # Nobody noticed: the connection, the rings that stayed, and the carrier.
+    xstats = pair.pmd.xstats(0)
+    assert (xstats["device_connects"], xstats["device_starts"]) == (1, 1)
+    assert pair.vm.run("cat /sys/class/net/eth0/carrier_changes") == changes
+
+    # The next testpmd gets the same pairs.
+    pair.pmd.kill()
+    pair.pmd.start()
+    pair.vm.wait_carrier()
+    both_ways(pair.host, pair.guest, 2000, size="60-1514", window=64)
+    assert pair.counters("tx")[QUEUES - 1] >= 2000
+
+
+def test_dpdk_guest_with_one_pair_and_with_four(lab):
+    wires, pcap = _wires(lab)
+    pair = DpdkPair(lab, Nic(0, queues=QUEUES), vdevs=[f"eth_virtq0,queues={QUEUES}", pcap],
+                    testpmd=_ARGS)
+    def each_wire(pairs):
+        for wire in wires[:pairs]:
+            one_way(Host(wire), Host(wire), 5000, size="60-1514", window=64)
+        xstats = pair.pmd.xstats(0)
+        return [xstats.get(f"rx_q{n}_packets", 0) >= 5000 for n in range(QUEUES)]
+
+    assert each_wire(1) == [True, False, False, False]
+    pair.kill_guest()
+    pair.start_guest(f"--rxq={QUEUES} --txq={QUEUES}")
+    assert each_wire(QUEUES) == [True] * QUEUES
+
+
+def test_port_with_fewer_pairs_and_with_more(lab):
+    pair = Pair(lab, Nic(0, queues=QUEUES), start=False)
+    pair.vm.boot()
+    pair.pmd.vdevs[0] = f"eth_virtq0,queues={QUEUES - 1}"
+    pair.pmd.start()
+    sentence = (f"the device has {QUEUES} queue pairs and eth_virtq0 has {QUEUES - 1}: start the "
+                f"application with queues={QUEUES}")
+    said = pair.pmd.process.log, pair.vm.process.log
+    until("the complaint of both ends", 20, lambda: all(
+        sentence in log.read_text(errors="replace") for log in said))
+    assert not pair.vm.carrier()
+    # Two more attempts to connect do not make two more messages.
+    tries = "virtio_net_ipc_connect"
+    pair.vm.qmp.hmp(f"trace-event {tries} on")
+    until("further attempts", 20,
+          lambda: said[1].read_text(errors="replace").count(tries) >= 2)
+    assert [log.read_text(errors="replace").count(sentence) for log in said] == [1, 1]
+    pair.pmd.quit()
+
+    pair.pmd.vdevs[0] = f"eth_virtq0,queues={2 * QUEUES}"
+    pair.pmd.start()
+    pair.vm.wait_carrier()
+    works(pair)
+
+
+@pytest.mark.timeout(180)
+def test_as_many_pairs_as_there_can_be(lab):
+    pair = Pair(lab, Nic(0, queues=128), start=False)
+    pair.pmd.vdevs[0] = "eth_virtq0,queues=128"
+    pair.pmd.start()
+    pair.vm.boot()
+    works(pair)
+    for pairs in (128, 1):
+        pair.vm.run(f"ethtool -L eth0 combined {pairs}")
+    works(pair)
+    assert pair.pmd.xstats(0)["device_starts"] == 1
+
+
+def test_client_that_changes_its_pairs(lab):
+    """The driver's side alone: what a resting queue is, and what a client may not ask for."""
+    pmd = Testpmd(lab, ["eth_virtq0,queues=2"], args=["--rxq=2", "--txq=2"])
+    pmd.start(forward=False)
+    pmd.command("set fwd rxonly")
+    pmd.command("start")
+    peer = Peer(lab.socket, pairs=2)
+    peer.up()
+
+    def arrives(queue, count=8):
+        before = peer.transmitted(queue)
+        peer.transmit(count, queue=queue)
+        until(f"packets of queue {queue}", 10,
+              lambda: (peer.transmitted(queue) - before) & 0xffff == count)
+
+    def rests():
+        before = peer.transmitted(3)
+        peer.transmit(8, queue=3)
+        arrives(1)
+        assert peer.transmitted(3) == before
+        return before
+
+    arrives(1)
+    assert rests() == 0
+    peer.use(2)
+    until("what was waiting", 10, lambda: peer.transmitted(3) == 8)
+    arrives(3)
+    peer.use(1)
+    assert rests() == 16
+    for _ in range(200):
+        peer.use(2)
+        peer.use(1)
+    arrives(1)
+    # What waited went in one of the rounds or still waits: a position tells.
+    at = peer.transmitted(3)
+    peer.send(STOP)
+    places = peer.expect(STOPPED)
+    assert struct.unpack_from("=HHHH", places, 8 + 8 * 3) == (at, at, 1, 0)
+    peer.close()
+
+    for fds, rings, code in ((2, None, E_MALFORMED), (4, 1 << 40, E_RING)):
+        bad = Peer(lab.socket, pairs=2)
+        bad.hello()
+        bad.expect(HELLO_OK)
+        bad.memory()
+        bad.expect(MEM_OK)
+        bad.queue_fds(fds)
+        if rings:
+            bad.rings[3] = (rings, rings + 0x4000, rings + 0x8000)
+        bad.start()
+        bad.expect(START_OK)
+        bad.send(RXSTATE, bad.rxstate(2))
+        assert "queue" in bad.expect_error(code)
+        bad.close()
+    peer = Peer(lab.socket, pairs=2)
+    peer.up()
+    arrives(1)
+    peer.close()
