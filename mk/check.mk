@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 
-.PHONY: check unit layering format format-check wire-check loopback e2e
+.PHONY: check unit layering format format-check wire-check models loopback e2e
 
 check:
 	$(Q)mk/check.sh
@@ -11,6 +11,9 @@ unit: $(UNIT_TESTS)
 
 layering:
 	$(Q)mk/layering.sh
+
+models:
+	$(Q)mk/model.sh
 
 wire-check:
 	$(Q)if [ -e mk/qemu-wire-check.sh ]; then sh mk/qemu-wire-check.sh; fi

@@ -71,6 +71,7 @@ for test in build/tests/unit-* build/asan/unit-*; do
 	[ -x "$test" ] || continue
 	step "$(echo "${test#build/}" | tr / -)" timeout 600 "$test"
 done
+step models make models
 step layering make layering
 step format-check make format-check
 step wire-check make wire-check

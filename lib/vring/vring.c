@@ -175,12 +175,12 @@ vring_fault_text(enum vring_fault fault)
 bool
 vring_overdue(const struct vring *vr, struct vring_watch *w)
 {
-	uint16_t used = order_read16(&vr->last_used);
-	bool moved = used != w->used, due = w->moved && !moved;
+	uint32_t published = order_read32(&vr->published);
+	bool moved = published != w->published, due = w->moved && !moved;
 
-	w->used = used;
+	w->published = published;
 	w->moved = moved;
-	return due && order_read16(&vr->quiet) >= VRING_QUIET;
+	return due && published - order_read32(&vr->heard_at) >= VRING_QUIET;
 }
 
 void

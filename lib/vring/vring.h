@@ -80,7 +80,8 @@ struct vring {
 	uint16_t last_used;  /* next used entry to write; packed: the same slot */
 	uint16_t avail_idx;  /* split: the guest's index when we last looked */
 	uint16_t signalled;  /* last_used at the last look at the guest's event */
-	uint16_t quiet;      /* looks in a row at notifications that were off */
+	uint32_t published;  /* bursts */
+	uint32_t heard_at;   /* published when notifications were last seen on */
 	uint8_t hdr_len;     /* of the network header, bytes */
 	bool packed;
 	bool wrap; /* packed: wrap counter of last_avail and last_used */
@@ -127,7 +128,7 @@ const char *vring_fault_text(enum vring_fault fault);
 
 /* What a watchdog remembers of a ring from one look to the next. */
 struct vring_watch {
-	uint16_t used;
+	uint32_t published;
 	bool moved;
 };
 

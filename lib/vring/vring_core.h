@@ -125,17 +125,26 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 static inline bool
 vring_loud(const struct vring *vr)
 {
-	return vr->quiet < VRING_QUIET || vr->quiet % VRING_QUIET == 0;
+	uint32_t quiet = vr->published - vr->heard_at;
+
+	return quiet < VRING_QUIET || quiet % VRING_QUIET == 0;
+}
+
+/* C: a guest that woke up before our store is seen would sleep again. */
+static inline void
+vring_tell(const struct vring *vr)
+{
+	order_fence();
+	vring_kick_guest(vr);
 }
 
 /* What the look at the guest's wish found. */
 static inline void
 vring_heard(struct vring *vr, bool off)
 {
+	vr->published++;
 	if (!off)
-		vr->quiet = 0;
-	else if (++vr->quiet == 0)
-		vr->quiet = VRING_QUIET;
+		vr->heard_at = vr->published;
 }
 
 /* Counts, checks and appends the buffer of one descriptor of a chain. */

@@ -192,7 +192,8 @@ static inline bool
 vring_packed_wants(struct vring *vr, uint16_t old)
 {
 	uint16_t flags = order_read16(&vr->driver_event->flags);
-	bool off = flags == VRING_PACKED_EVENT_DISABLE, quiet = vr->quiet >= VRING_QUIET;
+	bool off = flags == VRING_PACKED_EVENT_DISABLE,
+	     quiet = vr->published - vr->heard_at >= VRING_QUIET;
 	uint16_t off_wrap, event;
 
 	vring_heard(vr, off);
@@ -226,7 +227,7 @@ vring_packed_publish(struct vring *vr, uint16_t slots)
 	tell = vring_packed_wants(vr, old);
 	vr->signalled = vr->last_used;
 	if (tell)
-		vring_kick_guest(vr);
+		vring_tell(vr);
 	return tell;
 }
 

@@ -153,12 +153,13 @@ vring_split_publish(struct vring *vr, uint16_t n)
 		tell = vring_need_event(order_read16(vring_split_used_event(vr)), vr->last_used,
 					old);
 		vr->signalled = vr->last_used;
+		vring_heard(vr, false);
 	} else {
 		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 		vring_heard(vr, !tell);
 	}
 	if (tell)
-		vring_kick_guest(vr);
+		vring_tell(vr);
 	return tell;
 }
 
