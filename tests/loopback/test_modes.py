@@ -57,3 +57,13 @@ def test_round_the_largest_ring(lab, pmd, ring):
     answer = guest.run(lab, "--ring=32768", "--size=60", "--rx-buf=100", "--packets=140000",
                        *RINGS[ring])
     assert answer["received"] == answer["sent"] == 140000
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_more_buffers_than_a_batch_has(lab, pmd, ring):
+    """512 buffers are two bursts of 32 packets in six buffers each, and 128: just what the
+    driver takes at once, while the guest has given more since."""
+    answer = guest.run(lab, "--ring=1024", "--hdr-own", "--rx-buf=300", "--size=1518",
+                       "--tx-seg=100", "--indirect=mix", "--packets=40000",
+                       *RINGS[ring])
+    assert answer["received"] == answer["sent"] == 40000
