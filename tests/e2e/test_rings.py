@@ -19,6 +19,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("name", VARIANTS)
 def test_packed(lab, name):
     """One guest: small and jumbo frames, and everything that takes its rings away."""
