@@ -72,10 +72,12 @@ split_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 				    err_size)
 			     : NULL;
 	vr->mask = (uint16_t)(cfg->size - 1);
-	vr->last_avail = cfg->avail;
-	vr->last_used = cfg->used;
-	vr->avail_idx = cfg->avail;
-	return vr->used ? 0 : -1;
+	if (!vr->used)
+		return -1;
+	vr->last_used = cfg->at_used_idx ? order_read16(&vr->used->idx) : cfg->used;
+	vr->last_avail = vr->last_used;
+	vr->avail_idx = vr->last_avail;
+	return 0;
 }
 
 static int
@@ -113,7 +115,7 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 {
 	memset(vr, 0, sizeof(*vr));
 	/* nothing is in flight between two owners: every chain taken was returned */
-	if (cfg->avail != cfg->used) {
+	if (!cfg->at_used_idx && cfg->avail != cfg->used) {
 		snprintf(err, err_size, "position %u/%u: the two indices of a ring differ",
 			 cfg->avail, cfg->used);
 		return -1;

@@ -101,6 +101,7 @@ struct vring_config {
 	uint64_t features;
 	uint16_t avail;
 	uint16_t used;
+	bool at_used_idx;            /* split: begin at the used index instead */
 	const struct guest_mem *mem; /* must outlive the vring */
 	const uint32_t *run;         /* the run word; must outlive the vring */
 	uint64_t *pos;               /* where to say how far we are, or NULL */

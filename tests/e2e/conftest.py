@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from lab import Lab, LabError
+from lab import Lab, LabError, Testpmd
 from lab import core, net, qemu
 
 LOGS = core.TOP / "build" / "e2e-logs"
@@ -42,6 +42,10 @@ def pytest_runtest_makereport(item, call):
         folder = getattr(item, "lab_logs", None)
         if folder:
             report.sections.append(("logs", f"kept in {folder.relative_to(core.TOP)}/"))
+        if report.when == "call" and "lab" in item.funcargs:
+            for pmd in item.funcargs["lab"].owned:
+                if isinstance(pmd, Testpmd) and pmd.process and pmd.process.running:
+                    report.sections.append((f"counters of {pmd.name}", pmd.counters()))
 
 
 @pytest.fixture

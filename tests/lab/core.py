@@ -105,6 +105,7 @@ class Lab:
         # Of this process and this Lab, so that two runs never meet.
         self.id = f"{os.getpid()}-{self.number}"
         self._stack = contextlib.ExitStack()
+        self.owned = []
 
     def __enter__(self):
         # Logs are appended to, and those of an earlier run are not ours.
@@ -124,6 +125,7 @@ class Lab:
     def own(self, thing):
         """Closes thing when the Lab is left, in reverse order."""
         self._stack.callback(thing.close)
+        self.owned.append(thing)
         return thing
 
     def on_close(self, function, *args):

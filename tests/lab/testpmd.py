@@ -153,6 +153,13 @@ class Testpmd:
     def text(self):
         return self._terminal.text()
 
+    def counters(self):
+        """What every port counted, or why that is not to be had."""
+        try:
+            return self.command("show port stats all", 5) + self.command("show port xstats all", 5)
+        except LabError as error:
+            return str(error)
+
     def stats(self, port):
         """The basic counters of a port."""
         text = self.command(f"show port stats {port}")

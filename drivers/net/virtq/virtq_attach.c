@@ -216,6 +216,7 @@ queue_config(const struct virtq_port *port, uint32_t i, const struct virtq_ipc_r
 		.features = port->start.features,
 		.avail = pos->avail,
 		.used = pos->used,
+		.at_used_idx = !(pos->flags & VIRTQ_IPC_POS_VALID),
 		.mem = port->mem,
 		.run = &port->state->run.run,
 		.pos = (uint64_t *)&port->state->queue[i].pos,

@@ -87,7 +87,8 @@ uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 /* The suites. */
 extern CU_TestInfo guest_mem_tests[], sigbus_tests[], init_tests[], chain_tests[], indirect_tests[],
 	notify_tests[], random_tests[], race_tests[], packed_init_tests[], packed_chain_tests[],
-	packed_indirect_tests[], packed_notify_tests[], packed_journal_tests[], packed_race_tests[];
+	packed_indirect_tests[], packed_notify_tests[], packed_journal_tests[], packed_race_tests[],
+	quiet_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

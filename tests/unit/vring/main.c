@@ -34,6 +34,7 @@ main(int argc, char **argv)
 		{"direct chains", ram_up, ram_down, NULL, NULL, chain_tests},
 		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
 		{"notification", ram_up, ram_down, NULL, NULL, notify_tests},
+		{"quiet guests", ram_up, ram_down, NULL, NULL, quiet_tests},
 		{"packed: ring set-up", ram_up, ram_down, NULL, NULL, packed_init_tests},
 		{"packed: direct chains", ram_up, ram_down, NULL, NULL, packed_chain_tests},
 		{"packed: indirect tables", ram_up, ram_down, NULL, NULL, packed_indirect_tests},
