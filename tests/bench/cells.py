@@ -27,6 +27,7 @@ class Cell:
     hdr_off: int = 64
     touch: str = "none"
     build: str = "native"
+    simd: int = 512  # bits, EAL's limit
     backends: tuple = ("virtq", "vhost")
     note: str = ""
 
@@ -40,7 +41,8 @@ class Cell:
             (self.queues != 1, f"q{self.queues}"), (self.burst != 32, f"b{self.burst}"),
             (self.ring_size != 1024, f"r{self.ring_size}"),
             (self.hdr_off != 64, f"h{self.hdr_off}"), (self.touch == "first", "first"),
-            (self.touch == "all", "read"), (self.note, self.note)) if on]
+            (self.touch == "all", "read"), (self.simd != 512, f"simd{self.simd}"),
+            (self.note, self.note)) if on]
         return "-".join(parts) + ("@debian" if self.build == "debian" else "")
 
     @property
@@ -76,7 +78,7 @@ class Cell:
 
 
 def _limit(c):
-    plain = c.queues == 1 and c.ring_size == 1024 and c.hdr_off == 64 and c.touch == "none"
+    plain = c.simd == 512 and c.queues == 1 and c.ring_size == 1024 and c.hdr_off == 64 and c.touch == "none"
     if c.direction == "empty":
         return 0.50
     if c.direction == "io":
@@ -142,6 +144,8 @@ def full():
         yield from (Cell(r, d, ring_size=n) for n in (256, 4096))
         yield from (Cell(r, d, hdr_off=n) for n in (0, 116))
         yield from (Cell(r, d, s, touch=t) for s in (64, 1518) for t in ("first", "all"))
+    yield from (Cell(r, d, s, simd=b) for r, d, s, b in
+                itertools.product(RINGS, ("enq", "deq"), (64, 1518), (256, 64)))
     yield from (Cell("split", d, s, backends=("user", "vhost"), note="user")
                 for d in ("enq", "deq") for s in (64, 1518))
     yield from (Cell(r, d, s, build="debian") for r, d, s in

@@ -67,9 +67,9 @@ class Probe:
 class Host:
     """A hostbench with its ports."""
 
-    def __init__(self, lab, name, build, vdevs, cpu, queues=1, options=()):
+    def __init__(self, lab, name, build, vdevs, cpu, queues=1, simd=512, options=()):
         args = [build.hostbench, "--lcores", f"0@{cpu}", "--in-memory", "--no-pci",
-                "--no-telemetry", "--log-level=4", *options]
+                "--no-telemetry", "--log-level=4", f"--force-max-simd-bitwidth={simd}", *options]
         if any(v.startswith("eth_virtq") for v in vdevs):
             args += ["-d", build.plugin]
         for v in vdevs:
@@ -166,8 +166,8 @@ class Park:
         option = "--virtq=" if kind == "virtq" else "--vhost="
         return [option + self.socket(kind, build, queues)]
 
-    def host(self, kind, build="native", queues=1):
-        key = (kind, build, queues)
+    def host(self, kind, build="native", queues=1, simd=512):
+        key = (kind, build, queues, simd)
         if key not in self._hosts:
             self._hosts[key] = self._start(*key)
         return self._hosts[key]
@@ -177,7 +177,7 @@ class Park:
         while self._hosts:
             self._hosts.popitem()[1].stop()
 
-    def _start(self, kind, build, queues):
+    def _start(self, kind, build, queues, simd):
         sock = self.socket(kind, build, queues)
         vdev = {
             "virtq": f"eth_virtq0,connector={sock},queues={queues}",
@@ -191,7 +191,7 @@ class Park:
         }[kind]
         client = kind == "memif-client"
         return Host(self.lab, f"{kind}-{build}-{queues}", self.builds[build], [vdev],
-                    self.cpus[1 if client else 0], queues,
+                    self.cpus[1 if client else 0], queues, simd,
                     ["--single-file-segments"] if client else [])
 
     def guest(self, cell, kind, milliseconds):
@@ -207,7 +207,7 @@ class Park:
                 f"in_order={int(cell.in_order)}")
         # vhost-user takes eight regions at most: memory in one piece
         return Host(self.lab, "virtio_user", self.builds[cell.build], [vdev], self.cpus[1], 1,
-                    ["--single-file-segments"])
+                    options=["--single-file-segments"])
 
 
 def processors():

@@ -66,7 +66,7 @@ class Sampler:
                         plan.time_ms, cell.segment)
 
     def _with_vguest(self, cell, backend):
-        host = self.park.host(backend, cell.build, cell.queues)
+        host = self.park.host(backend, cell.build, cell.queues, cell.simd)
         guest = self.park.guest(cell, backend, self.plan.guest_ms)
         try:
             before = guest.waited_ns()
