@@ -20,6 +20,15 @@ vring_ring_available(struct vring *vr, uint16_t want, const bool packed)
 	return packed ? vr->size : vring_split_available(vr, want);
 }
 
+/* Whether there is a chain at all. */
+static inline __attribute__((always_inline)) bool
+vring_ring_waiting(struct vring *vr, const bool packed)
+{
+	if (!packed)
+		return vring_split_available(vr, 1) > 0;
+	return vring_packed_is_avail(order_read16(&vr->slot[vr->last_avail].flags), vr->wrap);
+}
+
 /* Adds up to n chains to the batch; returns how many. */
 static inline __attribute__((always_inline)) uint16_t
 vring_ring_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n,

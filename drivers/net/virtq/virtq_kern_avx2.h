@@ -127,6 +127,8 @@ static inline uint16_t
 virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
 		   uint32_t max, struct virtq_simple *s)
 {
+	if (n < VIRTQ_FEW)
+		return virtq_gather_split_each(vr, dir, n, min, max, s);
 	for (uint16_t i = 0; i < n; i += 4) {
 		uint16_t ask = RTE_MIN(4, n - i), k, good;
 		uint32_t take = 0;
@@ -152,6 +154,8 @@ static inline uint16_t
 virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
 		    uint32_t max, struct virtq_simple *s)
 {
+	if (n < VIRTQ_FEW)
+		return virtq_gather_packed_each(vr, dir, n, min, max, s);
 	for (uint16_t i = 0; i < n; i += 4) {
 		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];
 		uint16_t ask = RTE_MIN(4, n - i), k, good;

@@ -121,8 +121,8 @@ virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n,
 	const long long *table = (const long long *)vr->desc;
 	uint16_t i;
 
-	if (n == 0)
-		return 0;
+	if (n < VIRTQ_FEW)
+		return virtq_gather_split_each(vr, dir, n, min, max, s);
 	virtq_heads(vr, n, s->id);
 	for (i = 0; i < n; i += 8) {
 		__mmask8 ask = virtq_first8(n - i), good;
@@ -167,6 +167,8 @@ virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n
 							: VRING_PACKED_F_USED);
 	uint16_t i;
 
+	if (n < VIRTQ_FEW)
+		return virtq_gather_packed_each(vr, dir, n, min, max, s);
 	for (i = 0; i < n; i += 8) {
 		__mmask8 ask = virtq_first8(n - i), good;
 		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];

@@ -26,6 +26,10 @@
  * it does not, vectors would win (75 instead of 84), as they do everywhere else. */
 #define VIRTQ_REP_MOVSB 1024u
 
+/* Fewer descriptors than that are looked at one by one: the way through the vector
+ * registers is longer. */
+#define VIRTQ_FEW 3u
+
 struct virtq_simple {
 	uint8_t *host[VRING_BURST] __attribute__((aligned(64)));
 	uint32_t len[VRING_BURST] __attribute__((aligned(64)));
@@ -46,6 +50,60 @@ static inline uint16_t
 virtq_simple_want(enum vring_dir dir)
 {
 	return dir == VRING_ENQ ? VRING_DESC_F_WRITE : 0;
+}
+
+/* Up to n simple chains of a split ring from the next one on, each of min to max
+ * bytes.  Returns how many there are before the first other one. */
+static inline uint16_t
+virtq_gather_split_each(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+			uint32_t max, struct virtq_simple *s)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		uint16_t id =
+			order_read16(&vr->avail->ring[(uint16_t)(vr->last_avail + i) & vr->mask]);
+		struct vring_desc d;
+
+		if (id >= vr->size)
+			break;
+		d = vring_desc_snapshot(&vr->desc[id]);
+		if ((d.flags & VIRTQ_SIMPLE_FLAGS) != virtq_simple_want(dir) || d.len < min ||
+		    d.len > max)
+			break;
+		s->host[i] = guest_mem_host(vr->mem, d.addr, d.len);
+		if (!s->host[i])
+			break;
+		s->len[i] = d.len;
+		s->id[i] = id;
+	}
+	return i;
+}
+
+/* The same of a packed ring; n does not go beyond its end. */
+static inline uint16_t
+virtq_gather_packed_each(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
+			 uint32_t max, struct virtq_simple *s)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];
+		struct vring_packed_desc d;
+
+		if (!vring_packed_is_avail(order_acquire16(&at->flags), vr->wrap))
+			break;
+		d = vring_packed_snapshot_desc(at);
+		if ((d.flags & VIRTQ_SIMPLE_FLAGS) != virtq_simple_want(dir) || d.len < min ||
+		    d.len > max)
+			break;
+		s->host[i] = guest_mem_host(vr->mem, d.addr, d.len);
+		if (!s->host[i])
+			break;
+		s->len[i] = d.len;
+		s->id[i] = d.id;
+	}
+	return i;
 }
 
 /* Used descriptors of n simple chains from the next slot on, with their journal;
