@@ -7,8 +7,10 @@ import statistics
 
 from lab.core import LabError
 
-# A sample that lost more of its time than that to others is dropped.
-WAITED_SHARE = 0.01
+# A sample whose host lost more of its time than that to others is dropped, and one whose
+# guest did: that one has time to spare, and waits also while it starts.
+HOST_WAITED = 0.01
+GUEST_WAITED = 0.05
 HARNESS_SAMPLES = 5
 
 
@@ -110,10 +112,11 @@ class Sampler:
         after = self.probe.regime()
         seconds = answer["cycles"] / answer["hz"]
         packets = answer["packets"]
-        waited = max(answer["waited_ns"], guest_waited) / 1e9
+        waited = (answer["waited_ns"] > HOST_WAITED * seconds * 1e9
+                  or guest_waited > GUEST_WAITED * seconds * 1e9)
         why = [text for on, text in (
             (before != after, "moved"), (answer["stolen"] > 0, "stolen"),
-            (waited > WAITED_SHARE * seconds, "preempted")) if on]
+            (waited, "preempted")) if on]
         if self.plan.keep_disturbed:
             why = [w for w in why if w == "moved"]
         if packets == 0 and cell.direction != "empty":
