@@ -94,8 +94,8 @@ class Latency:
             args.append("--packed")
         guest = Guest(bench.park.builds["vguest"], bench.park.target(backend, "native", 1),
                       bench.cpus[1], self.ms, args, bench.lab.path("vguest.log"))
-        # the host goes on until the guest has everything back
-        host.begin("io", 64, 32, 1, 0, self.ms + 200)
+        # the host goes on until the guest, which needs time to start, has everything back
+        host.begin("io", 64, 32, 1, 0, self.ms + 1500)
         answer = guest.end()
         host.end()
         return answer

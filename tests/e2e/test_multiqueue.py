@@ -40,7 +40,9 @@ class Bridged:
             self.netns.run("ip", "link", "set", f"v{n}", "type", "bridge_slave", "learning", "off")
         self.netns.run("ip", "link", "set", "br0", "up")
         self.vm = Qemu(lab, nics=[Nic(0, queues=QUEUES)], append=f"vq.ip=eth0,{GUEST_IP}/24")
-        self.pmd = Testpmd(lab, [f"eth_virtq0,queues={QUEUES}", pcap], args=_ARGS)
+        # Two lcores with two queues each.
+        self.pmd = Testpmd(lab, [f"eth_virtq0,queues={QUEUES}", pcap],
+                           args=[*_ARGS, "--nb-cores=2"], lcores=3)
         self.vm.boot()
         self.pmd.start()
         self.vm.wait_carrier()

@@ -149,7 +149,10 @@ pkt_recv_main(const struct pkt_options *o)
 	bool ok;
 
 	r.o = o;
-	r.ack_every = o->window > 8 ? o->window / 4 : 1;
+	/* Seldom: libpcap's ring holds 8 blocks, and a block that has got a packet is
+	 * closed after a few milliseconds.  A window that trickles in while the program
+	 * at the other end of the capture is not scheduled has to fit. */
+	r.ack_every = o->window > 8 ? o->window / 2 : 1;
 	r.seen = calloc(1, o->count / 8 + 1);
 	if (!r.seen)
 		pkt_die("--count %u: out of memory", o->count);

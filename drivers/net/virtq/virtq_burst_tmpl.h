@@ -541,6 +541,9 @@ virtq_enter(struct virtq_queue *q)
 {
 	struct vring *vr;
 
+	/* nobody there: what a port without a guest costs */
+	if (order_acquire_ptr(&q->view) == NULL)
+		return NULL;
 	order_enter(&q->active, q->cheap_barrier);
 	vr = order_acquire_ptr(&q->view);
 	if (likely(vr != NULL && vring_is_ours(vr) && vr->fault == VRING_OK))
