@@ -10,14 +10,15 @@ HOST_IP, GUEST_IP = "198.18.1.1", "198.18.1.2"
 
 
 class Pair:
-    """A guest and a namespace, with testpmd between eth_virtq0 and eth_pcap0."""
+    """A guest and a namespace, with testpmd between eth_virtq0 and the namespace's veth."""
 
-    def __init__(self, lab, nic=None, mtu=1500, testpmd=(), start=True, vdevs=None, **qemu):
+    def __init__(self, lab, nic=None, mtu=1500, testpmd=(), start=True, vdevs=None,
+                 wire="eth_pcap0,iface={}", **qemu):
         self.lab = lab
         self.netns = net.Netns(lab, "a", f"{HOST_IP}/24", mtu=mtu)
         append = qemu.pop("append", f"vq.ip=eth0,{GUEST_IP}/24,{mtu}")
         self.vm = Qemu(lab, nics=[nic or Nic(0)], append=append, **qemu)
-        self.pmd = Testpmd(lab, vdevs or ["eth_virtq0", f"eth_pcap0,iface={self.netns.peer}"],
+        self.pmd = Testpmd(lab, vdevs or ["eth_virtq0", wire.format(self.netns.peer)],
                            args=testpmd)
         if start:
             self.vm.boot()

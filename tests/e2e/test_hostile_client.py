@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab import Testpmd, until
-from lab.peer import (E_BUSY, E_MALFORMED, E_MEMORY, START_OK,
+from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, START_OK,
                       STOP, STOPPED, Peer, memfd, state_page)
 
 
@@ -45,6 +45,10 @@ class Setup:
         return self.lab.path("testpmd.log").read_text(errors="replace").count(text)
 
     def counts(self):
+        # The answer comes when the messages before it are dealt with to the end, and what
+        # came with them is closed.
+        self.good.send(GET_COUNTERS)
+        self.good.expect(COUNTERS)
         proc = Path("/proc") / str(self.pmd.process.pid)
         return (len(os.listdir(proc / "fd")),
                 sum("memfd" in line for line in (proc / "maps").read_text().splitlines()))

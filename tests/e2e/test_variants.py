@@ -4,7 +4,7 @@
 
 import pytest
 
-from lab import LabError, Nic, both_ways
+from lab import Nic, both_ways
 from setups import Pair
 
 VERSION_1, MRG_RXBUF, INDIRECT, EVENT_IDX = 32, 15, 28, 29
@@ -66,10 +66,7 @@ def test_jumbo_frames(lab, mergeable, mbufs):
 
 @pytest.mark.timeout(300)
 def test_a_million_packets_each_way(lab):
-    """With no more under way than a guest that is behind with its refills can take."""
-    pair = Pair(lab)
-    try:
-        both_ways(pair.host, pair.guest, 1000000, size="60", window=96, timeout=240)
-    except LabError as error:
-        raise LabError(f"{error}; testpmd: {pair.pmd.stats(0)}, {pair.pmd.stats(1)}; "
-                       f"guest: {pair.guest.counters()}") from None
+    # libpcap's ring has 8 blocks and loses packets when testpmd is not scheduled for
+    # some tens of milliseconds; this one holds 512 packets, whenever they come.
+    pair = Pair(lab, wire="eth_af_packet0,iface={}")
+    both_ways(pair.host, pair.guest, 1000000, size="60", window=96, timeout=240)
