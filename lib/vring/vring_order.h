@@ -186,13 +186,6 @@ order_barrier_everywhere(bool cheap)
 		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
-/* Takes *p from old to new, once among all threads. */
-static inline bool
-order_claim_ptr(void **p, void *old, void *v)
-{
-	return __atomic_compare_exchange_n(p, &old, v, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-}
-
 static inline void
 order_raise32(uint32_t *p, uint32_t v)
 {

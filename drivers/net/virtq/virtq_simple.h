@@ -36,13 +36,6 @@ struct virtq_simple {
 	uint16_t id[VRING_BURST] __attribute__((aligned(64)));
 };
 
-/* The one region that holds [addr, addr + len), or NULL. */
-static inline uint8_t *
-virtq_simple_host(const struct guest_mem *mem, uint64_t addr, uint32_t len)
-{
-	return guest_mem_host(mem, addr, len);
-}
-
 /* Flags that a simple descriptor has, of those that matter. */
 #define VIRTQ_SIMPLE_FLAGS (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)
 
