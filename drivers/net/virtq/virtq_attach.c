@@ -208,7 +208,7 @@ on_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virt
 static struct vring_config
 queue_config(const struct virtq_port *port, uint32_t i, const struct virtq_ipc_ring_pos *pos)
 {
-	const struct virtq_ipc_queue *w = &port->start.queue[i];
+	const struct virtq_ipc_queue *w = &port->queue[i].start;
 
 	return (struct vring_config){
 		.addr = {w->desc, w->driver, w->device},
@@ -235,7 +235,7 @@ queues_make(struct virtq_port *port, const struct virtq_ipc_ring_pos *pos, struc
 		struct virtq_queue *q = &port->queue[i];
 		char why[160];
 
-		if (!(port->start.queue[i].flags & VIRTQ_IPC_Q_ENABLED) || q->vring)
+		if (!(port->queue[i].start.flags & VIRTQ_IPC_Q_ENABLED) || q->vring)
 			continue;
 		q->vring = calloc(1, sizeof(*q->vring));
 		if (!q->vring)
@@ -393,10 +393,14 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 	if (start->num_queues > port_queues(port))
 		return ipc_err_set(err, VIRTQ_IPC_E_QUEUES, "%u queues, and the port has %u",
 				   start->num_queues, port_queues(port));
-	port->start = *start;
+	port->start.features = start->features;
+	port->start.generation = start->generation;
+	port->start.num_queues = start->num_queues;
 	port->rx = start->rx;
-	for (uint32_t i = 0; i < start->num_queues; i++)
+	for (uint32_t i = 0; i < start->num_queues; i++) {
+		port->queue[i].start = start->queue[i];
 		pos[i] = start->queue[i].pos;
+	}
 	if (state_map(port, *state_fd, err) != 0)
 		return -1;
 	eventfds_take(port, kick, call);
@@ -427,7 +431,7 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 		const struct vring *vr = port->queue[i].vring;
 
 		/* of one that rests or was not used: where it would have begun */
-		stopped->pos[i] = vr ? position(vr) : port->start.queue[i].pos;
+		stopped->pos[i] = vr ? position(vr) : port->queue[i].start.pos;
 	}
 	port_stop(port);
 }
@@ -443,8 +447,8 @@ pairs_rest(struct virtq_port *port, uint32_t pairs)
 
 		if (!q->vring)
 			continue;
-		port->start.queue[i].flags &= ~VIRTQ_IPC_Q_ENABLED;
-		port->start.queue[i].pos = position(q->vring);
+		port->queue[i].start.flags &= ~VIRTQ_IPC_Q_ENABLED;
+		port->queue[i].start.pos = position(q->vring);
 		free(q->vring);
 		q->vring = NULL;
 		q->reported = false;
@@ -458,8 +462,8 @@ pairs_use(struct virtq_port *port, uint32_t pairs, struct ipc_err *err)
 	struct virtq_ipc_ring_pos pos[VIRTQ_IPC_MAX_QUEUES];
 
 	for (uint32_t i = 0; i < port->start.num_queues; i++) {
-		pos[i] = port->start.queue[i].pos;
-		if (i >= 2 * pairs || port->start.queue[i].size == 0)
+		pos[i] = port->queue[i].start.pos;
+		if (i >= 2 * pairs || port->queue[i].start.size == 0)
 			continue;
 		if (port->queue[i].kick_fd < 0 || port->queue[i].call_fd < 0 ||
 		    !(pos[i].flags & VIRTQ_IPC_POS_VALID))
@@ -467,7 +471,7 @@ pairs_use(struct virtq_port *port, uint32_t pairs, struct ipc_err *err)
 					   "queue %u comes into use and had no eventfds or no "
 					   "position with START",
 					   i);
-		port->start.queue[i].flags |= VIRTQ_IPC_Q_ENABLED;
+		port->queue[i].start.flags |= VIRTQ_IPC_Q_ENABLED;
 	}
 	if (queues_make(port, pos, err) != 0)
 		return -1;

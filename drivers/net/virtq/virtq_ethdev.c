@@ -185,7 +185,7 @@ tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 static uint16_t
 queue_size(const struct virtq_port *port, const struct virtq_queue *q)
 {
-	return port->running ? (uint16_t)port->start.queue[q->index].size : q->nb_desc;
+	return port->running ? (uint16_t)q->start.size : q->nb_desc;
 }
 
 static void

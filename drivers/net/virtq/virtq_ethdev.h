@@ -82,9 +82,10 @@ struct virtq_queue {
 	/* control side, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
 	uint64_t broken;
-	uint16_t index;   /* as in virtq_ipc_start */
-	uint16_t nb_desc; /* as the application asked; the guest chooses */
-	bool reported;    /* the fault of the present ring was dealt with */
+	uint16_t index;               /* as in virtq_ipc_start */
+	uint16_t nb_desc;             /* as the application asked; the guest chooses */
+	struct virtq_ipc_queue start; /* as the START in force has it */
+	bool reported;                /* the fault of the present ring was dealt with */
 	struct vring_watch watch;
 	struct vring *vring;
 	int kick_fd;
@@ -124,7 +125,11 @@ struct virtq_port {
 	struct virtq_ipc_state *state; /* the ring state page, mapped */
 	size_t state_size;
 	int state_guard;
-	struct virtq_ipc_start start; /* in force while running */
+	struct {
+		uint64_t features;
+		uint32_t generation;
+		uint32_t num_queues;
+	} start; /* the START in force while running; its queues are in theirs */
 	struct virtq_ipc_rxstate rx;
 	struct virtq_port_counts count;
 	struct virtq_port_counts count_base;

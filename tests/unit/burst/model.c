@@ -71,7 +71,7 @@ model_keep(struct rte_mbuf *const *pkts, uint16_t n)
 	}
 }
 
-/* The used entry of chain k. */
+/* What there is to see of chain k's coming back. */
 static void
 put_used(uint32_t k)
 {
@@ -82,16 +82,19 @@ put_used(uint32_t k)
 		struct raw *d = world_ptr(&model.mem, g->cfg.addr.desc + 16ull * p->first);
 		uint16_t wrap = d->word[1] & D_AVAIL;
 
+		if (used[k].written == NOT_WRITTEN)
+			return;
 		d->len = used[k].len;
-		d->word[0] = p->id;
+		d->word[0] = (uint16_t)used[k].written;
 		d->word[1] = (uint16_t)((wrap ? D_AVAIL | D_USED : 0) |
 					(used[k].len ? D_WRITE : 0));
 	} else {
 		uint16_t *area = world_ptr(&model.mem, g->cfg.addr.device);
 		uint32_t at = (uint16_t)(g->cfg.used + k) % g->cfg.size;
-		struct used e = {p->id, used[k].len};
+		uint32_t e[2] = {used[k].written, used[k].len};
 
-		memcpy(area + 2 + 4 * at, &e, sizeof(e));
+		if (used[k].written != NOT_WRITTEN)
+			memcpy(area + 2 + 4 * at, e, sizeof(e));
 		area[1] = (uint16_t)(g->cfg.used + k + 1);
 	}
 }

@@ -99,6 +99,8 @@ ring_init(struct ring *g, struct rnd *r, uint32_t size, uint64_t features, uint1
 	g->packed = features & (1ull << VIRTIO_F_RING_PACKED);
 	g->event_idx = features & (1ull << VIRTIO_F_EVENT_IDX);
 	g->write = write;
+	/* what was written to has a length, and that has to be told of each */
+	g->groups = features & (1ull << VIRTIO_F_IN_ORDER) && !write;
 	g->cfg.size = size;
 	g->cfg.features = features;
 	g->cfg.avail = start;
@@ -258,6 +260,28 @@ ring_suppress(struct ring *g, struct rnd *r)
 		area[2 + g->cfg.size] = (uint16_t)(g->cfg.used + rnd_below(r, 80) - 5);
 }
 
+uint32_t
+ring_group(const struct ring *g, uint32_t k, uint32_t id)
+{
+	for (uint32_t n = 1; g->groups && k + n <= g->n; n++)
+		if (g->p[k + n - 1].id == id)
+			return n;
+	return 1;
+}
+
+/* Chain k and those that its used entry speaks for; returns how many. */
+static uint32_t
+put_group(const struct ring *g, uint32_t k, uint32_t id, uint32_t len, struct used *to,
+	  uint32_t max)
+{
+	uint32_t n = ring_group(g, k, id);
+
+	to[k] = (struct used){id, len, id};
+	for (uint32_t i = 0; n > 1 && i < n && k + i < max; i++)
+		to[k + i] = (struct used){g->p[k + i].id, len, i == 0 ? id : NOT_WRITTEN};
+	return n;
+}
+
 static int
 used_split(const struct ring *g, const struct world *w, struct used *to, uint32_t max)
 {
@@ -266,10 +290,13 @@ used_split(const struct ring *g, const struct world *w, struct used *to, uint32_
 
 	if (n > g->n)
 		return -1;
-	for (uint32_t k = 0; k < n && k < max; k++) {
-		uint32_t at = (uint16_t)(g->cfg.used + k) % g->cfg.size;
+	for (uint32_t k = 0; k < n && k < max;) {
+		uint32_t at = (uint16_t)(g->cfg.used + k) % g->cfg.size, e[2];
 
-		memcpy(&to[k], area + 2 + 4 * at, sizeof(*to));
+		memcpy(e, area + 2 + 4 * at, sizeof(e));
+		k += put_group(g, k, e[0], e[1], to, max);
+		if (k > n)
+			return -1;
 	}
 	return n;
 }
@@ -277,11 +304,11 @@ used_split(const struct ring *g, const struct world *w, struct used *to, uint32_
 static int
 used_packed(const struct ring *g, const struct world *w, struct used *to, uint32_t max)
 {
-	uint32_t k, ahead = 0;
+	uint32_t k = 0, ahead = 0;
 
-	for (k = 0; k < g->n && k < max; k++) {
+	while (k < g->n && k < max) {
 		bool wrap;
-		uint32_t slot = slot_of(g, ahead, &wrap);
+		uint32_t slot = slot_of(g, ahead, &wrap), n;
 		const struct raw *d = world_ptr(w, g->cfg.addr.desc + 16ull * slot);
 		uint16_t flags = d->word[1];
 
@@ -289,8 +316,8 @@ used_packed(const struct ring *g, const struct world *w, struct used *to, uint32
 			break;
 		if (!!(flags & D_WRITE) != (d->len > 0) || (flags & (D_NEXT | D_INDIRECT)))
 			return -1;
-		to[k] = (struct used){d->word[0], d->len};
-		ahead += g->p[k].slots;
+		for (n = put_group(g, k, d->word[0], d->len, to, max); n > 0; n--)
+			ahead += g->p[k++].slots;
 	}
 	return (int)k;
 }

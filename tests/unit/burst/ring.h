@@ -45,6 +45,7 @@ struct ring {
 	struct vring_config cfg; /* what the device is told */
 	bool packed;
 	bool event_idx;
+	bool groups;     /* one used entry may stand for several chains (IN_ORDER) */
 	bool write;      /* the device writes the buffers */
 	uint32_t taken;  /* descriptors */
 	uint16_t *order; /* split: free descriptors, in the order of their use */
@@ -61,11 +62,14 @@ struct raw {
 	uint16_t word[2]; /* split: flags, next; packed: id, flags */
 };
 
-/* One used entry. */
+/* The used entry of one chain, and which id stands there in memory: another one,
+ * or none, when it came back in a group. */
 struct used {
 	uint32_t id;
 	uint32_t len;
+	uint32_t written;
 };
+#define NOT_WRITTEN UINT32_MAX
 
 /* Where the areas stand: in region C or D, up to the region's last byte or not. */
 void ring_init(struct ring *g, struct rnd *r, uint32_t size, uint64_t features, uint16_t start,
@@ -84,6 +88,9 @@ uint16_t *ring_avail_entry(const struct ring *g, uint32_t k);
 
 /* What the guest says about being interrupted. */
 void ring_suppress(struct ring *g, struct rnd *r);
+
+/* Chains that a used entry with this id gives back, the first being chain k. */
+uint32_t ring_group(const struct ring *g, uint32_t k, uint32_t id);
 
 /* The chains that w gave back, in the order of the ring: their number, and up to
  * `max` of their entries; -1 if that is not what a device may write. */

@@ -382,10 +382,40 @@ test_tx_packed(void)
 	all(false, true);
 }
 
+/* In order: the last chain's name stands for those before it, once a run. */
+static void
+test_rx_in_order(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		struct test_case c = {.r = {test_seed}, .rx = true};
+		struct used used[MAX_POSTED];
+		uint32_t written;
+
+		c.features = F_VERSION_1 | F_IN_ORDER | (packed ? F_PACKED : 0);
+		c.size = 64;
+		c.start = 3;
+		c.pool_left = POOL_MBUFS;
+		case_name("in order, %s", packed ? "packed" : "split");
+		case_begin(&c);
+		c.next = REG_A_ADDR;
+		if (!post(&c, false))
+			case_fail(&worlds[0], "the test has no room");
+		case_go(&c);
+		case_rx(&c, 32);
+		for (unsigned int i = 0; i < nvariants; i++) {
+			written = 0;
+			CU_ASSERT_EQUAL(ring_used(&c.ring, &worlds[i], used, MAX_POSTED), 32);
+			for (unsigned int k = 0; k < 32; k++)
+				written += used[k].written != NOT_WRITTEN;
+			CU_ASSERT_EQUAL(written, 1);
+			CU_ASSERT_EQUAL(used[0].written, c.ring.p[31].id);
+		}
+		case_end(&c);
+	}
+}
+
 CU_TestInfo edge_tests[] = {
-	{"receive, split", test_rx_split},
-	{"transmit, split", test_tx_split},
-	{"receive, packed", test_rx_packed},
-	{"transmit, packed", test_tx_packed},
-	CU_TEST_INFO_NULL,
+	{"receive, split", test_rx_split},       {"transmit, split", test_tx_split},
+	{"receive, packed", test_rx_packed},     {"transmit, packed", test_tx_packed},
+	{"receive, in order", test_rx_in_order}, CU_TEST_INFO_NULL,
 };

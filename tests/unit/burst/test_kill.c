@@ -53,25 +53,27 @@ position(const struct ring *g, uint32_t slots)
 static uint32_t
 count_used(const struct ring *g, const struct raw *ring, bool *more, uint32_t *slots)
 {
-	uint32_t k, ahead = 0, count = 0;
+	uint32_t k = 0, ahead = 0, count = 0;
 	bool broken = false;
 
 	*more = false;
 	*slots = 0;
-	for (k = 0; k < g->n; k++) {
+	while (k < g->n) {
 		uint16_t at = position(g, ahead);
+		const struct raw *d = &ring[at & ~WRAP];
+		bool used = looks_used(d, at & WRAP);
 
-		ahead += g->p[k].slots;
-		if (!looks_used(&ring[at & ~WRAP], at & WRAP)) {
-			broken = true;
-			continue;
-		}
-		if (broken) {
+		if (broken && used) {
 			*more = true;
 			break;
 		}
-		count++;
-		*slots = ahead;
+		for (uint32_t n = used ? ring_group(g, k, d->word[0]) : 1; n > 0; n--)
+			ahead += g->p[k++].slots;
+		if (used) {
+			count = k;
+			*slots = ahead;
+		}
+		broken = !used;
 	}
 	return count;
 }
@@ -147,7 +149,7 @@ look_split(struct kill *t)
 	for (uint32_t k = t->visible; k < count; k++) {
 		uint32_t at = 2 + 4 * ((uint16_t)(g->cfg.used + k) % g->cfg.size);
 
-		t->wrong += memcmp(area + at, end + at, sizeof(struct used)) != 0;
+		t->wrong += memcmp(area + at, end + at, 2 * sizeof(uint32_t)) != 0;
 	}
 	see(t, count, NULL);
 	/* the page is never ahead of the guest */
@@ -263,7 +265,9 @@ all(bool rx)
 {
 	one(rx, F_PACKED | F_VERSION_1, 64, WRAP | 13, 0);
 	one(rx, F_PACKED | F_VERSION_1 | F_MRG_RXBUF | F_EVENT_IDX, 53, 41, 11);
+	one(rx, F_PACKED | F_VERSION_1 | F_IN_ORDER, 53, 41, 11);
 	one(rx, F_VERSION_1, 64, 0xfff3, 0);
+	one(rx, F_VERSION_1 | F_IN_ORDER, 64, 60, 11);
 	one(rx, F_VERSION_1 | F_MRG_RXBUF | F_EVENT_IDX, 64, 60, 11);
 }
 
