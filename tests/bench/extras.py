@@ -9,7 +9,7 @@ import statistics
 
 import cells
 import report
-from parts import Guest, Host
+from parts import Host
 
 COPY_SAMPLES = 3
 PORTS = 64
@@ -92,8 +92,7 @@ class Latency:
         args = ["--mode=pingpong", "--ring=1024", "--no-mergeable", *options]
         if ring == "packed":
             args.append("--packed")
-        guest = Guest(bench.park.builds["vguest"], bench.park.target(backend, "native", 1),
-                      bench.cpus[1], self.ms, args, bench.lab.path("vguest.log"))
+        guest = bench.park.guest(host, self.ms, args)
         # the host goes on until the guest, which needs time to start, has everything back
         host.begin("io", 64, 32, 1, 0, self.ms + 1500)
         answer = guest.end()

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The virtq project
 """The processes of a measurement: started once, asked many times."""
 
+import itertools
 import json
 import os
 import select
@@ -11,6 +12,10 @@ from pathlib import Path
 from lab.core import LabError
 
 ANSWER_S = 30
+# net_vhost looks at a socket that it has just opened only when it next looks at any,
+# up to a second later: it is started that many rounds before it is needed.
+RESTS = ("vhost", "vhost2")
+SPARES = 2
 
 
 class Asked:
@@ -67,7 +72,11 @@ class Probe:
 class Host:
     """A hostbench with its ports."""
 
-    def __init__(self, lab, name, build, vdevs, cpu, queues=1, simd=512, options=()):
+    def __init__(self, lab, name, build, vdevs, cpu, queues=1, simd=512, options=(),
+                 socket=None):
+        self.socket = socket
+        # vguest's option that leads here
+        self.target = ("--virtq=" if name.startswith("virtq") else "--vhost=") + str(socket)
         args = [build.hostbench, "--lcores", f"0@{cpu}", "--in-memory", "--no-pci",
                 "--no-telemetry", "--log-level=4", f"--force-max-simd-bitwidth={simd}", *options]
         if any(v.startswith("eth_virtq") for v in vdevs):
@@ -106,7 +115,7 @@ class Guest:
 
     def __init__(self, program, target, cpu, milliseconds, options, log):
         self._log = Path(log)
-        args = [program, *target, f"--cpu={cpu}", f"--ms={milliseconds}", "--hugetlb", *options]
+        args = [program, target, f"--cpu={cpu}", f"--ms={milliseconds}", "--hugetlb", *options]
         with open(self._log, "ab") as out:
             out.write((" ".join(map(str, args)) + "\n").encode())
             out.flush()
@@ -157,28 +166,35 @@ class Park:
     def __init__(self, lab, builds, cpus):
         self.lab, self.builds, self.cpus = lab, builds, cpus
         self._hosts = {}
-
-    def socket(self, kind, build, queues):
-        return str(self.lab.tmp / f"{kind}-{build}-{queues}")
-
-    def target(self, kind, build, queues):
-        """vguest's option that leads to that host."""
-        option = "--virtq=" if kind == "virtq" else "--vhost="
-        return [option + self.socket(kind, build, queues)]
+        self._spares = {}
+        self._count = itertools.count()
 
     def host(self, kind, build="native", queues=1, simd=512):
         key = (kind, build, queues, simd)
         if key not in self._hosts:
-            self._hosts[key] = self._start(*key)
+            self._hosts[key] = self._rested(key) if kind in RESTS else self._start(*key)
         return self._hosts[key]
 
+    def _rested(self, key):
+        """One that was started some rounds ago."""
+        for other in [k for k in self._spares if k[0] == key[0] and k != key]:
+            for host in self._spares.pop(other):
+                host.stop()
+        spares = self._spares.setdefault(key, [])
+        while len(spares) <= SPARES:
+            spares.append(self._start(*key))
+        return spares.pop(0)
+
     def renew(self):
-        """Ends all hosts; what is needed next starts afresh."""
+        """Ends all hosts; what is needed next was not used before."""
         while self._hosts:
             self._hosts.popitem()[1].stop()
 
     def _start(self, kind, build, queues, simd):
-        sock = self.socket(kind, build, queues)
+        sock = str(self.lab.tmp / f"{kind}-{next(self._count)}")
+        client = kind == "memif-client"
+        if client:
+            sock = self.host("memif", build, queues).socket
         vdev = {
             "virtq": f"eth_virtq0,connector={sock},queues={queues}",
             "vhost": f"net_vhost0,iface={sock},queues={queues}",
@@ -187,21 +203,20 @@ class Park:
             "silence": "net_null0,copy=0,no-rx=1",
             "memif": f"net_memif0,role=server,id=0,socket={sock},socket-abstract=no,rsize=10",
             "memif-client": "net_memif0,role=client,id=0,socket-abstract=no,rsize=10,"
-                            f"zero-copy=yes,socket={self.socket('memif', build, queues)}",
+                            f"zero-copy=yes,socket={sock}",
         }[kind]
-        client = kind == "memif-client"
         return Host(self.lab, f"{kind}-{build}-{queues}", self.builds[build], [vdev],
                     self.cpus[1 if client else 0], queues, simd,
-                    ["--single-file-segments"] if client else [])
+                    ["--single-file-segments"] if client else [], sock)
 
-    def guest(self, cell, kind, milliseconds):
-        return Guest(self.builds["vguest"], self.target(kind, cell.build, cell.queues),
-                     self.cpus[1], milliseconds, cell.guest_options(),
+    def guest(self, host, milliseconds, options):
+        """A vguest at that host, for one sample."""
+        return Guest(self.builds["vguest"], host.target, self.cpus[1], milliseconds, options,
                      self.lab.path("vguest.log"))
 
     def user(self, cell):
         """A DPDK guest without a VM: net_virtio_user, for one sample."""
-        sock = self.socket("vhost", cell.build, cell.queues)
+        sock = self.host("vhost", cell.build, cell.queues).socket
         vdev = (f"net_virtio_user0,path={sock},queue_size={cell.ring_size},"
                 f"packed_vq={int(cell.ring == 'packed')},mrg_rxbuf={int(cell.mergeable)},"
                 f"in_order={int(cell.in_order)}")

@@ -11,6 +11,9 @@ COLUMNS = ("cell ring direction size mergeable in_order queues burst regime back
 NAMES = {"virtq": "virtq", "vhost": "net_vhost", "vhost2": "net_vhost", "memif": "net_memif",
          "user": "net_vhost+virtio_user", "null": "net_null", "copy": "copy"}
 
+# A guest with less time to spare is what the host waits for.
+GUEST_IDLE = 0.1
+
 # The same driver twice may differ by that much.
 SAME_WITHIN = 0.02
 
@@ -48,7 +51,7 @@ def verdict(result):
         if least and result.mpps_ratio and result.mpps_ratio.median < least:
             words.append(f"Mpps below {least:.1f} times")
     if cell.direction != "empty":
-        heavy = [NAMES[b] for b, s in result.sides.items() if s.guest_cycles >= s.raw]
+        heavy = [NAMES[b] for b, s in result.sides.items() if s.guest_idle < GUEST_IDLE]
         if heavy:
             words.append("the guest is the bottleneck of " + ", ".join(heavy))
     return words

@@ -69,7 +69,7 @@ class Sampler:
 
     def _with_vguest(self, cell, backend):
         host = self.park.host(backend, cell.build, cell.queues, cell.simd)
-        guest = self.park.guest(cell, backend, self.plan.guest_ms)
+        guest = self.park.guest(host, self.plan.guest_ms, cell.guest_options())
         try:
             before = guest.waited_ns()
             answer = self._run(host, cell)
