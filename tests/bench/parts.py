@@ -108,6 +108,7 @@ class Host:
         """Ends the process in the orderly way."""
         self._asked.process.popen.stdin.close()
         self._asked.process.wait(ANSWER_S)
+        self._asked.process.popen.stdout.close()
 
 
 class Guest:

@@ -75,8 +75,11 @@ class DpdkPair(Pair):
     """A guest whose device is testpmd's, and testpmd on the host; both run."""
 
     def __init__(self, lab, nic, args="", **options):
+        # Each packet goes there and back; libpcap's ring may lose some of them when
+        # testpmd waits for its processor.
         super().__init__(lab, nic, start=False, initrd="initrd-dpdk", memory=640,
-                         append="vq.noload vq.huge=128", **options)
+                         append="vq.noload vq.huge=128", wire="eth_af_packet0,iface={}",
+                         **options)
         self.pmd.start()
         self.vm.boot()
         self._bind()
