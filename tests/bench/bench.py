@@ -52,7 +52,7 @@ def choice():
         raise LabError(f"PAIRS and SWEEPS are numbers and CELLS a regular expression: {e}") from None
     if pairs < figures.FEWEST:
         raise LabError(f"PAIRS={pairs}: at least {figures.FEWEST}, fewer say nothing")
-    plan = Plan(pairs, pairs + 2 if quick else 2 * pairs, WARM_MS, SAMPLE_MS,
+    plan = Plan(pairs, pairs + 4 if quick else 2 * pairs, WARM_MS, SAMPLE_MS,
                 os.environ.get("KEEP", "0") not in ("", "0"))
     # Cells of the long run can be asked for in a quick one.
     every = list(cells.quick() if quick and not wanted.pattern else cells.full())
