@@ -263,12 +263,15 @@ virtq_simple_return(struct vring *vr, const struct virtq_simple *s, uint16_t n,
 	if (dir == VRING_DEQ && vr->in_order)
 		return virtq_simple_return_last(vr, s->id[n - 1], n, packed);
 	if (packed) {
-		virtq_used_packed(vr, s, n);
+		if (n < VIRTQ_FEW_PACKED)
+			virtq_used_packed_each(vr, s, n);
+		else
+			virtq_used_packed(vr, s, n);
 		return vring_packed_publish(vr, n);
 	}
 	slot = vr->last_used & vr->mask;
 	part = vr->size - slot;
-	if (likely(part >= n)) {
+	if (likely(part >= n && n >= VIRTQ_FEW)) {
 		virtq_used_split(&vr->used->ring[slot], s, n);
 	} else {
 		for (uint16_t k = 0; k < n; k++)
@@ -603,13 +606,13 @@ virtq_leave(struct virtq_queue *q, const struct vring *vr)
 		(void)eventfd_write(q->wake_fd, 1);
 }
 
-static __rte_always_inline uint16_t
-virtq_deq_any(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-	      const bool packed)
+/* Whatever is no run of simple chains.  Apart, as all general paths are: they need
+ * 20 kB of stack, and a burst of one packet would pay for it. */
+static __rte_noinline uint16_t
+virtq_deq_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t got = virtq_deq_simple(q, vr, pkts, n, packed);
-
-	return got ? got : virtq_deq_batch(q, vr, pkts, n, packed);
+	return vr->packed ? virtq_deq_batch(q, vr, pkts, n, true)
+			  : virtq_deq_batch(q, vr, pkts, n, false);
 }
 
 /* Whether there is a chain to receive from. */
@@ -619,12 +622,13 @@ virtq_waiting(struct vring *vr)
 	return vr->packed ? vring_ring_waiting(vr, true) : vring_ring_waiting(vr, false);
 }
 
-/* The constant arguments of the deq paths. */
 static __rte_always_inline uint16_t
 virtq_deq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	return vr->packed ? virtq_deq_any(q, vr, pkts, n, true)
-			  : virtq_deq_any(q, vr, pkts, n, false);
+	uint16_t got = vr->packed ? virtq_deq_simple(q, vr, pkts, n, true)
+				  : virtq_deq_simple(q, vr, pkts, n, false);
+
+	return likely(got > 0) ? got : virtq_deq_general(q, vr, pkts, n);
 }
 
 /* A ring that has something for us, or a fault.  Apart, because its batches need
@@ -657,7 +661,17 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	return virtq_rx_ring(q, vr, pkts, n);
 }
 
-/* The constant arguments of the enq paths. */
+static __rte_noinline uint16_t
+virtq_enq_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		  bool *more)
+{
+	if (vr->packed)
+		return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, true)
+				     : virtq_enq_batch(q, vr, pkts, n, more, false, true);
+	return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, false)
+			     : virtq_enq_batch(q, vr, pkts, n, more, false, false);
+}
+
 static __rte_always_inline uint16_t
 virtq_enq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n, bool *more)
 {
@@ -666,13 +680,7 @@ virtq_enq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint1
 	if (likely(!q->filter))
 		done = vr->packed ? virtq_enq_simple(q, vr, pkts, n, true)
 				  : virtq_enq_simple(q, vr, pkts, n, false);
-	if (done > 0)
-		return done;
-	if (vr->packed)
-		return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, true)
-				     : virtq_enq_batch(q, vr, pkts, n, more, false, true);
-	return vr->mergeable ? virtq_enq_batch(q, vr, pkts, n, more, true, false)
-			     : virtq_enq_batch(q, vr, pkts, n, more, false, false);
+	return likely(done > 0) ? done : virtq_enq_general(q, vr, pkts, n, more);
 }
 
 /* Apart for the same reason as virtq_rx_ring(). */
