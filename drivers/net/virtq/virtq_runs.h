@@ -44,7 +44,7 @@ virtq_look_ahead(const struct vring *vr, uint16_t n, const bool packed)
 }
 
 /* Gives n simple chains that were only read back by the last one's id: under
- * IN_ORDER the guest knows which came before it (2.6.9, 2.7.12).  Packed, 64 bytes:
+ * IN_ORDER the guest knows which came before it (2.6.9, 2.7.8).  Packed, 64 bytes:
  * 5.5 cycles a packet instead of 6.8, far 16 instead of 24; split, whose entries
  * are in few lines anyway: far 13 instead of 18, near no difference. */
 static __rte_always_inline bool
