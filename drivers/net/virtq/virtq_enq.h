@@ -338,8 +338,7 @@ virtq_enq_chained(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkt
 	uint64_t bytes = 0;
 
 	have = virtq_simple_room(vr, VRING_BURST, packed);
-	have = virtq_gather(vr, VRING_ENQ, RTE_MIN(have, (uint16_t)VRING_BURST), hdr, INT32_MAX, &s,
-			    packed);
+	have = virtq_gather(vr, VRING_ENQ, have, hdr, INT32_MAX, &s, packed);
 	for (i = 0; i < n && pkts[i]->pkt_len <= VIRTQ_MAX_FRAME; i++, used += count) {
 		count = virtq_chained_fits(&s, used, have, pkts[i]->pkt_len + hdr, vr->mergeable);
 		if (count == 0)
