@@ -134,16 +134,24 @@ vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 	order_write32(&e->len, len);
 }
 
-/* Gives n chains back: moves the used index, says where we are, and tells the
- * guest if it asked.  Returns whether it was told. */
+/* Goes on behind n chains whose used entries are written, and publishes nothing. */
+static inline void
+vring_split_advance(struct vring *vr, uint16_t n)
+{
+	vr->last_avail += n;
+	vr->last_used += n;
+}
+
+/* Gives n chains back, and those that vring_split_advance() left behind: moves the
+ * used index, says where we are, and tells the guest if it asked.  Returns whether
+ * it was told. */
 static inline bool
 vring_split_publish(struct vring *vr, uint16_t n)
 {
 	uint16_t old = vr->signalled;
 	bool tell;
 
-	vr->last_avail += n;
-	vr->last_used += n;
+	vring_split_advance(vr, n);
 	order_release16(&vr->used->idx, vr->last_used);
 	vring_publish_pos(vr, vr->last_used);
 	if (vring_loud(vr))

@@ -170,6 +170,7 @@ queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 		struct virtq_queue *q = &port->queue[i];
 
 		q->cheap_barrier = cheap;
+		q->zen5 = virtq_is_zen5();
 		q->filter = port->rxfilter;
 		q->port_id = port_id;
 		q->port = port;

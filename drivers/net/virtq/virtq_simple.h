@@ -20,10 +20,22 @@
 
 #include "vring_packed.h"
 
-/* From this many bytes on a packet goes to the guest by the processor's own copy
- * loop: where the guest reads what it gets, 1518 bytes in a ring of 256 take 80
- * cycles instead of 97 to 118 with vectors (far 340 to 430 instead of 570); where
- * it does not, vectors would win (75 instead of 84), as they do everywhere else. */
+/*
+ * Long packets: their lines come from the other processor, and how they come
+ * fastest differs between processors.  1518 bytes, cycles, `make bench`:
+ *
+ * Zen 5, enq, by the processor's own copy loop: 80 where the guest reads what it
+ * gets in a ring of 256, 97 to 118 with vectors (far 340 to 430, 570); where it does
+ * not, vectors would win (75, 84).  deq, the next packet's lines asked for while one
+ * is copied: 83 instead of 90, far in a ring of 256 145 instead of 190.
+ *
+ * Zen 4, and what was not measured, enq, with vectors that keep to the guest's
+ * lines, the next packet's lines asked for to write to: 280 where the guest reads
+ * (far 1040 to 1170), 440 with the processor's loop (far 1810), 500 without asking
+ * (far 1910); 95 where it does not read, 139 with the processor's loop.  deq, asking
+ * makes it slower: 100 to 126, far 257 to 305; vectors that keep to the lines 241.
+ */
+#define VIRTQ_LONG 512u
 #define VIRTQ_REP_MOVSB 1024u
 
 /* Fewer descriptors than that are looked at and given back one by one: the way

@@ -27,6 +27,9 @@ struct kill {
 
 static uint8_t initial[REGIONS][REG_SIZE];
 
+/* Bytes of a packet that the application sends. */
+static uint32_t shortest, longest;
+
 static bool
 looks_used(const struct raw *d, bool wrap)
 {
@@ -182,7 +185,7 @@ static struct rte_mbuf *
 make(struct world *w, struct rnd *r, uint16_t i)
 {
 	(void)i;
-	return packet_plain(w, r, rnd_from(r, 60, 300));
+	return packet_plain(w, r, rnd_from(r, shortest, longest));
 }
 
 static void
@@ -263,6 +266,8 @@ one(bool rx, uint64_t features, uint32_t size, uint16_t start, uint32_t odd)
 static void
 all(bool rx)
 {
+	shortest = 60;
+	longest = 300;
 	one(rx, F_PACKED | F_VERSION_1, 64, WRAP | 13, 0);
 	one(rx, F_PACKED | F_VERSION_1 | F_MRG_RXBUF | F_EVENT_IDX, 53, 41, 11);
 	one(rx, F_PACKED | F_VERSION_1 | F_IN_ORDER, 53, 41, 11);
@@ -283,8 +288,20 @@ test_tx(void)
 	all(false);
 }
 
+/* Each takes several buffers, and all together more than one run of them. */
+static void
+test_tx_long(void)
+{
+	shortest = 700;
+	longest = 1000;
+	one(false, F_VERSION_1 | F_MRG_RXBUF, 64, 0xfff3, 0);
+	one(false, F_VERSION_1 | F_MRG_RXBUF | F_EVENT_IDX, 64, 60, 0);
+	one(false, F_PACKED | F_VERSION_1 | F_MRG_RXBUF, 53, 41, 0);
+}
+
 CU_TestInfo kill_tests[] = {
 	{"receive", test_rx},
 	{"transmit", test_tx},
+	{"transmit, several buffers a packet", test_tx_long},
 	CU_TEST_INFO_NULL,
 };

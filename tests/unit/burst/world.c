@@ -87,7 +87,7 @@ worlds_copy_memory(void)
 
 /* As the port sets a queue up: what a fresh mbuf of this port says of itself. */
 static void
-queue_init(struct world *w, unsigned int pool)
+queue_init(struct world *w, const struct vring_config *where, unsigned int pool)
 {
 	struct rte_mbuf m = {
 		.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = PORT_ID};
@@ -95,6 +95,8 @@ queue_init(struct world *w, unsigned int pool)
 	memset(&w->port, 0, sizeof(w->port));
 	memset(&w->q, 0, sizeof(w->q));
 	w->q.port_id = PORT_ID;
+	/* either way in each variant, and never the same in all of them */
+	w->q.zen5 = (where->avail + (unsigned int)(w - worlds)) % 2;
 	w->q.port = &w->port;
 	w->q.view = &w->vr;
 	w->q.pool = w->pool[pool].mp;
@@ -121,7 +123,7 @@ world_start(struct world *w, const struct vring_config *where, unsigned int pool
 		fprintf(stderr, "vring_init: %s\n", err);
 		exit(2);
 	}
-	queue_init(w, pool);
+	queue_init(w, where, pool);
 	world_listen(w);
 	w->calls = 0;
 	w->wakes = 0;
