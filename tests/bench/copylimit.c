@@ -2,15 +2,17 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * copylimit - what no ring can beat: two threads that move the bytes through the
- * same buffers, without any ring.
+ * copylimit - what a ring can hardly beat: two threads that move the bytes through
+ * the same buffers, without any ring.
  *
  *   copylimit enq|deq TOUCH HOST_CPU GUEST_CPU BYTES BUFFERS MS
  *
  * The host's thread copies to (enq) or from (deq) one buffer after the other and
  * measures bursts of 32; half a ring behind, the guest's thread reads (enq) or
  * writes (deq) none, the first line or all lines of each.  The host tells its
- * place once a burst, outside the time that is taken.
+ * place once a burst, outside the time that is taken.  For one half of the time it
+ * just copies, for the other it asks for the next buffer's lines while it copies one;
+ * the figure is that of the better half.
  */
 
 #include <pthread.h>
@@ -77,18 +79,31 @@ guest(void *arg)
 }
 
 static void
-host(struct work *w)
+ask(const struct work *w, const uint8_t *b)
 {
-	double hz = cpu_tsc_hz();
-	uint64_t begin = __rdtsc(), end = begin, busy = 0, n = 0, counted = 0;
+	for (uint32_t i = 0; i < w->bytes; i += LINE) {
+		if (w->enq)
+			__builtin_prefetch(b + i, 1);
+		else
+			__builtin_prefetch(b + i, 0);
+	}
+}
+
+/* Cycles a packet, in half of the time.  *packets counts all of them. */
+static double
+host(struct work *w, double hz, bool ahead, uint64_t *packets)
+{
+	uint64_t begin = __rdtsc(), end = begin, busy = 0, n = *packets, counted = 0;
 	uint64_t limit = (uint64_t)(hz / 1e6 * INTERRUPTED_US) + BURST * w->bytes;
 
-	while ((double)(end - begin) < w->ms * hz / 1000) {
+	while ((double)(end - begin) < w->ms * hz / 2000) {
 		uint64_t from = __rdtsc();
 
 		for (uint32_t i = 0; i < BURST; i++) {
 			uint8_t *b = buffer(w, n + i), *own = w->own + i * STRIDE;
 
+			if (ahead && i + 1 < BURST)
+				ask(w, buffer(w, n + i + 1));
 			memcpy(w->enq ? b : own, w->enq ? own : b, w->bytes);
 			__asm__ volatile("" ::: "memory");
 		}
@@ -100,8 +115,8 @@ host(struct work *w)
 		}
 		atomic_store_explicit(&w->place, n, memory_order_relaxed);
 	}
-	printf("{\"cycles_per_packet\": %.2f, \"mpps\": %.3f}\n", (double)busy / (double)counted,
-	       (double)counted * hz / (double)busy / 1e6);
+	*packets = n;
+	return (double)busy / (double)counted;
 }
 
 /* Huge pages, as guests and mempools have them; small ones if there are none. */
@@ -140,7 +155,9 @@ int
 main(int argc, char **argv)
 {
 	static struct work w;
+	double hz, just, ahead;
 	pthread_t thread;
+	uint64_t n = 0;
 
 	if (argc != 8 || parse(&w, argv) != 0) {
 		fprintf(stderr,
@@ -152,7 +169,12 @@ main(int argc, char **argv)
 	if (pthread_create(&thread, NULL, guest, &w) != 0)
 		return EXIT_FAILURE;
 	cpu_pin(w.host);
-	host(&w);
+	hz = cpu_tsc_hz();
+	just = host(&w, hz, false, &n);
+	ahead = host(&w, hz, true, &n);
+	if (ahead < just)
+		just = ahead;
+	printf("{\"cycles_per_packet\": %.2f, \"mpps\": %.3f}\n", just, hz / just / 1e6);
 	atomic_store(&w.stop, true);
 	pthread_join(thread, NULL);
 	return EXIT_SUCCESS;

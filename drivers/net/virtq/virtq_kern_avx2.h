@@ -17,6 +17,8 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
+#define VIRTQ_KEEP_TO_LINES 1
+
 /* Up to 31 bytes: two pieces that may overlap. */
 static inline void
 virtq_copy_small(uint8_t *d, const uint8_t *s, uint32_t len)

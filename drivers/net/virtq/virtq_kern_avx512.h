@@ -18,6 +18,8 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
+#define VIRTQ_KEEP_TO_LINES 1
+
 /* A mask only where there is no vector to overlap with: Zen 4 takes its time over
  * storing one. */
 static inline void

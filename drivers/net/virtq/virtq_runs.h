@@ -48,8 +48,10 @@ virtq_look_ahead(const struct vring *vr, uint16_t n, const bool packed)
 static __rte_always_inline void
 virtq_copy_long(void *dst, const void *src, uint32_t len, const void *lines)
 {
-	uint32_t skip = (uint32_t)(-(uintptr_t)lines % RTE_CACHE_LINE_SIZE);
+	uint32_t skip = 0;
 
+	if (VIRTQ_KEEP_TO_LINES)
+		skip = (uint32_t)(-(uintptr_t)lines % RTE_CACHE_LINE_SIZE);
 	if (skip > 0)
 		virtq_copy(dst, src, RTE_CACHE_LINE_SIZE);
 	virtq_copy((uint8_t *)dst + skip, (const uint8_t *)src + skip, len - skip);
