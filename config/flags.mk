@@ -25,8 +25,10 @@ VQ_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN)
 VQ_LDFLAGS = $(HARDEN_LD)
 
 # Instruction sets that one translation unit alone may use, because the choice
-# is made when the program runs.  The name is that of the source file.
+# is made when the program runs.  The name is that of the source file.  prefetchw
+# does nothing on a processor that has not got it.
 ifeq ($(shell uname -m),x86_64)
-CFLAGS_virtq_burst_avx2 = -mavx2
-CFLAGS_virtq_burst_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2
+CFLAGS_virtq_burst_scalar = -mprfchw
+CFLAGS_virtq_burst_avx2 = -mavx2 -mprfchw
+CFLAGS_virtq_burst_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2 -mprfchw
 endif

@@ -15,7 +15,7 @@ BENCH_NATIVE := $(B)/native
 # of the old kind is what DPDK's libraries find each other by; with the new kind
 # half of them would be Debian's.
 HOSTBENCH_SRC := tests/bench/hostbench.c tests/bench/hostbench_run.c
-$(HOSTBENCH): $(HOSTBENCH_SRC) tests/bench/hostbench.h $(FLAGS_STAMP) $(B)/dpdk.app.cflags \
+$(HOSTBENCH): $(HOSTBENCH_SRC) tests/bench/hostbench.h tests/bench/cpu.h $(FLAGS_STAMP) $(B)/dpdk.app.cflags \
 		$(B)/dpdk.app.libs
 	$(call say,LD)
 	@mkdir -p $(@D)

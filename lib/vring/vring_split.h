@@ -124,7 +124,8 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 	return added;
 }
 
-/* Writes one used entry, `at` places behind the published ones. */
+/* Writes one used entry, `at` places behind those that are published or were
+ * advanced over. */
 static inline void
 vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 {
@@ -140,6 +141,14 @@ vring_split_advance(struct vring *vr, uint16_t n)
 {
 	vr->last_avail += n;
 	vr->last_used += n;
+}
+
+/* Undoes it, where nothing was published since. */
+static inline void
+vring_split_retreat(struct vring *vr, uint16_t n)
+{
+	vr->last_avail -= n;
+	vr->last_used -= n;
 }
 
 /* Gives n chains back, and those that vring_split_advance() left behind: moves the

@@ -15,6 +15,7 @@
  * the figure is that of the better half.
  */
 
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -97,7 +98,7 @@ host(struct work *w, double hz, bool ahead, uint64_t *packets)
 	uint64_t limit = (uint64_t)(hz / 1e6 * INTERRUPTED_US) + BURST * w->bytes;
 
 	while ((double)(end - begin) < w->ms * hz / 2000) {
-		uint64_t from = __rdtsc();
+		uint64_t from = cpu_begin();
 
 		for (uint32_t i = 0; i < BURST; i++) {
 			uint8_t *b = buffer(w, n + i), *own = w->own + i * STRIDE;
@@ -107,7 +108,7 @@ host(struct work *w, double hz, bool ahead, uint64_t *packets)
 			memcpy(w->enq ? b : own, w->enq ? own : b, w->bytes);
 			__asm__ volatile("" ::: "memory");
 		}
-		end = __rdtsc();
+		end = cpu_end();
 		n += BURST;
 		if (end - from < limit) {
 			busy += end - from;
@@ -116,7 +117,7 @@ host(struct work *w, double hz, bool ahead, uint64_t *packets)
 		atomic_store_explicit(&w->place, n, memory_order_relaxed);
 	}
 	*packets = n;
-	return (double)busy / (double)counted;
+	return counted ? (double)busy / (double)counted : HUGE_VAL;
 }
 
 /* Huge pages, as guests and mempools have them; small ones if there are none. */

@@ -16,6 +16,27 @@
 
 #include <x86intrin.h>
 
+/*
+ * The time when all that came before is done, but for stores on their way to memory.
+ * A plain rdtsc is taken while a call is still waiting for the lines it asked for, up
+ * to some hundred instructions back: what a burst of one packet waits for would show
+ * in one driver's calls and between the other's.
+ */
+static inline uint64_t
+cpu_begin(void)
+{
+	_mm_lfence();
+	return __rdtsc();
+}
+
+static inline uint64_t
+cpu_end(void)
+{
+	unsigned int cpu;
+
+	return __rdtscp(&cpu);
+}
+
 /* TSC cycles a second, against the clock over 20 ms. */
 static inline double
 cpu_tsc_hz(void)

@@ -3,6 +3,7 @@
 
 /* The loops that are measured. */
 
+#include "cpu.h"
 #include "hostbench.h"
 
 #include <sched.h>
@@ -10,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#ifdef __x86_64__
-#include <x86intrin.h>
-#endif
 
 #include <rte_ethdev.h>
 
@@ -103,33 +101,6 @@ fill(struct loop *l, struct rte_mbuf **pkts, uint32_t n)
 	}
 }
 
-/*
- * The time when all that came before is done, and nothing that follows has begun.  A
- * plain rdtsc is taken while a call is still waiting for the lines it asked for, up
- * to some hundred instructions back: what a burst of one packet waits for would show
- * in one driver's calls and between the other's.
- */
-static inline uint64_t
-begin_call(void)
-{
-#ifdef __x86_64__
-	_mm_lfence();
-#endif
-	return rte_rdtsc();
-}
-
-static inline uint64_t
-end_call(void)
-{
-#ifdef __x86_64__
-	unsigned int cpu;
-
-	return __rdtscp(&cpu);
-#else
-	return rte_rdtsc();
-#endif
-}
-
 static inline void
 count(struct loop *l, uint64_t cycles, uint16_t n)
 {
@@ -193,9 +164,9 @@ enq_once(struct loop *l, uint16_t port, uint16_t q)
 	}
 	/* IMIX: the packets are gone afterwards, so their bytes are counted before */
 	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
-	start = begin_call();
+	start = cpu_begin();
 	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
-	count(l, end_call() - start, n);
+	count(l, cpu_end() - start, n);
 	l->t.bytes += n == p->n ? bytes : bytes - bytes_of(l->o, p->pkts + n, (uint16_t)(p->n - n));
 	shift(p, n);
 }
@@ -204,10 +175,10 @@ static void
 deq_once(struct loop *l, uint16_t port, uint16_t q)
 {
 	struct rte_mbuf **pkts = pending[q].pkts;
-	uint64_t start = begin_call();
+	uint64_t start = cpu_begin();
 	uint16_t n = rte_eth_rx_burst(port, q, pkts, (uint16_t)l->o->burst);
 
-	count(l, end_call() - start, n);
+	count(l, cpu_end() - start, n);
 	if (n == 0)
 		return;
 	l->t.bytes += bytes_of(l->o, pkts, n);
@@ -221,18 +192,18 @@ static void
 io_once(struct loop *l, uint16_t port, uint16_t q)
 {
 	struct pending *p = &pending[q];
-	uint64_t start = begin_call(), bytes;
+	uint64_t start = cpu_begin(), bytes;
 	uint16_t n;
 
 	if (p->n == 0)
 		p->n = rte_eth_rx_burst(port, q, p->pkts, (uint16_t)l->o->burst);
 	if (p->n == 0) {
-		count(l, end_call() - start, 0);
+		count(l, cpu_end() - start, 0);
 		return;
 	}
 	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
 	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
-	count(l, end_call() - start, n);
+	count(l, cpu_end() - start, n);
 	l->t.bytes += n == p->n ? bytes : bytes - bytes_of(l->o, p->pkts + n, (uint16_t)(p->n - n));
 	shift(p, n);
 }
@@ -245,7 +216,7 @@ static void
 poll_once(struct loop *l, uint16_t port, uint16_t q)
 {
 	struct rte_mbuf **pkts = pending[q].pkts;
-	uint64_t start = begin_call();
+	uint64_t start = cpu_begin();
 
 	for (uint32_t i = 0; i < POLLS; i++) {
 		uint16_t n = rte_eth_rx_burst(port, q, pkts, (uint16_t)l->o->burst);
@@ -253,7 +224,7 @@ poll_once(struct loop *l, uint16_t port, uint16_t q)
 		rte_pktmbuf_free_bulk(pkts, n);
 		l->t.packets += n;
 	}
-	count_polls(l, end_call() - start, POLLS);
+	count_polls(l, cpu_end() - start, POLLS);
 }
 
 static void
@@ -261,11 +232,11 @@ ports_once(struct loop *l, uint16_t port, uint16_t q)
 {
 	struct rte_mbuf **pkts = pending[q].pkts;
 	uint16_t ports = rte_eth_dev_count_avail();
-	uint64_t start = begin_call();
+	uint64_t start = cpu_begin();
 
 	for (port = 0; port < ports; port++)
 		rte_pktmbuf_free_bulk(pkts, rte_eth_rx_burst(port, q, pkts, (uint16_t)l->o->burst));
-	count_polls(l, end_call() - start, ports);
+	count_polls(l, cpu_end() - start, ports);
 }
 
 static once_fn

@@ -17,7 +17,7 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
-#define VIRTQ_KEEP_TO_LINES 1
+#define VIRTQ_KEEP_TO_LINES 1 /* virtq_copy_long() */
 
 /* Up to 31 bytes: two pieces that may overlap. */
 static inline void

@@ -18,10 +18,10 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
-#define VIRTQ_KEEP_TO_LINES 1
+#define VIRTQ_KEEP_TO_LINES 1 /* virtq_copy_long() */
 
-/* A mask only where there is no vector to overlap with: Zen 4 takes its time over
- * storing one. */
+/* A mask only where there is no vector to overlap with: IMIX, enq, takes 23 cycles
+ * instead of 28 (Zen 4). */
 static inline void
 virtq_copy(void *dst, const void *src, uint32_t len)
 {

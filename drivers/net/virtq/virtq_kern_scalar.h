@@ -16,7 +16,8 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
-/* Plain C gains nothing by it: 1518 bytes, enq, take 100 cycles, without 92. */
+/* See virtq_copy_long().  Plain C gains nothing: 1518 bytes, enq, take 100 cycles with
+ * it, without it 92. */
 #define VIRTQ_KEEP_TO_LINES 0
 
 /* Blocks that the compiler copies in place: 64 bytes, enq, take 9 cycles instead of

@@ -43,8 +43,8 @@ virtq_look_ahead(const struct vring *vr, uint16_t n, const bool packed)
 	rte_prefetch0(&vr->avail->flags);
 }
 
-/* Copies a long packet, each vector but the first in one line of `lines`, which is
- * dst or src: the one whose lines the guest had last. */
+/* Copies a long packet, each vector but the first and the last in one line of
+ * `lines`, which is dst or src: the one whose lines the guest had last. */
 static __rte_always_inline void
 virtq_copy_long(void *dst, const void *src, uint32_t len, const void *lines)
 {

@@ -2,8 +2,10 @@
 /* Copyright (c) 2026 The virtq project */
 
 /* Killed behind any instruction of a burst: the guest, and the device that takes
- * the ring back by the rules of doc/protocol.md, find whole batches alone. */
+ * the ring back by the rules of doc/protocol.md, find whole batches alone.  And a
+ * burst whose ring is taken back under it stops there. */
 
+#include <limits.h>
 #include <string.h>
 
 #include "model.h"
@@ -14,7 +16,9 @@
 #define CHAINS 36u
 #define PACKETS 40u /* more than a batch */
 #define WRAP 0x8000u
+#define ROOM 340u  /* of a receive buffer */
 #define SHADOW 64u /* slots of the largest ring here */
+#define POINTS 8u  /* of a burst, at which its ring is taken back */
 
 struct kill {
 	struct world *w;
@@ -22,6 +26,7 @@ struct kill {
 	bool rx;
 	uint32_t visible; /* chains that the guest has seen used so far */
 	unsigned int wrong, journaled, batches;
+	unsigned long steps, until; /* taken back behind that one */
 	struct raw shadow[SHADOW];
 };
 
@@ -192,7 +197,7 @@ static void
 post(struct test_case *c, uint32_t odd)
 {
 	while (c->ring.n < CHAINS) {
-		uint32_t len = c->rx ? 12 + rnd_from(&c->r, 60, 300) : 340;
+		uint32_t len = c->rx ? 12 + rnd_from(&c->r, 60, 300) : ROOM;
 		struct buf b[2] = {{case_alloc(c, len), len}};
 
 		if (odd && c->ring.n % odd == odd - 1) {
@@ -204,12 +209,10 @@ post(struct test_case *c, uint32_t odd)
 	}
 }
 
+/* As it was before the burst, and its packets again. */
 static void
-stepped(struct test_case *c, struct world *w, struct rnd r)
+begin_again(struct test_case *c, struct world *w, struct rnd r)
 {
-	struct kill t = {.w = w, .g = &c->ring, .rx = c->rx};
-	unsigned long steps;
-
 	for (unsigned int i = 0; i < REGIONS; i++)
 		memcpy(w->host[i], initial[i], REG_SIZE);
 	for (unsigned int k = 0; k < POOLS; k++)
@@ -218,6 +221,24 @@ stepped(struct test_case *c, struct world *w, struct rnd r)
 	memset(&w->state.pos, 0, sizeof(w->state.pos));
 	for (uint16_t k = 0; !c->rx && k < PACKETS; k++)
 		w->pkts[k] = make(w, &r, k);
+}
+
+static void
+give_packets_back(struct test_case *c, struct world *w)
+{
+	if (c->rx)
+		rte_pktmbuf_free_bulk(w->pkts, w->got);
+	else
+		rte_pktmbuf_free_bulk(w->pkts + w->got, PACKETS - w->got);
+}
+
+static void
+stepped(struct test_case *c, struct world *w, struct rnd r)
+{
+	struct kill t = {.w = w, .g = &c->ring, .rx = c->rx};
+	unsigned long steps;
+
+	begin_again(c, w, r);
 	steps = step_through(burst, look, &t);
 	world_listen(w);
 	if (t.wrong > 0)
@@ -228,10 +249,45 @@ stepped(struct test_case *c, struct world *w, struct rnd r)
 	/* it was seen in between */
 	if (steps > 0 && (t.batches == 0 || (c->ring.packed && t.journaled == 0)))
 		case_fail(w, "the steps did not see a batch");
-	if (c->rx)
-		rte_pktmbuf_free_bulk(w->pkts, w->got);
-	else
-		rte_pktmbuf_free_bulk(w->pkts + w->got, PACKETS - w->got);
+	give_packets_back(c, w);
+}
+
+static void
+take_back(void *arg)
+{
+	struct kill *t = arg;
+
+	if (t->steps++ == t->until)
+		t->w->run = 0;
+}
+
+/* The device takes a split ring back behind some instruction: what was not published
+ * by then never is, and the ring is no further than the guest knows. */
+static void
+taken(struct test_case *c, struct world *w, struct rnd r)
+{
+	const uint16_t *area = world_ptr(w, c->ring.cfg.addr.device);
+	unsigned long steps = 0, early = 0;
+
+	/* first not at all, to see how long it takes */
+	for (unsigned int part = 0; part <= POINTS; part++) {
+		struct kill t = {.w = w, .rx = c->rx, .until = ULONG_MAX};
+		unsigned long n;
+
+		if (part > 0)
+			t.until = steps * part / POINTS;
+		begin_again(c, w, r);
+		n = step_through(burst, take_back, &t);
+		steps = part > 0 ? steps : n;
+		if (w->vr.last_used != area[1] || w->vr.last_avail != area[1])
+			case_fail(w, "a ring that was taken back is ahead of its used index");
+		if (w->q.stats.packets != w->got)
+			case_fail(w, "packets counted that were not sent");
+		early += part > 0 && w->got == 0;
+		give_packets_back(c, w);
+	}
+	if (steps > 0 && early == 0)
+		case_fail(w, "the ring was never taken back in time");
 }
 
 static void
@@ -258,8 +314,11 @@ one(bool rx, uint64_t features, uint32_t size, uint16_t start, uint32_t odd)
 		case_rx(&c, PACKETS);
 	else
 		case_tx(&c, PACKETS, make);
-	for (unsigned int i = 0; i < nvariants; i++)
+	for (unsigned int i = 0; i < nvariants; i++) {
 		stepped(&c, &worlds[i], r);
+		if (!(features & F_PACKED) && longest > ROOM)
+			taken(&c, &worlds[i], r);
+	}
 	case_end(&c);
 }
 
