@@ -15,8 +15,8 @@ BENCH_NATIVE := $(B)/native
 # of the old kind is what DPDK's libraries find each other by; with the new kind
 # half of them would be Debian's.
 HOSTBENCH_SRC := tests/bench/hostbench.c tests/bench/hostbench_run.c
-$(HOSTBENCH): $(HOSTBENCH_SRC) tests/bench/hostbench.h tests/bench/cpu.h $(FLAGS_STAMP) $(B)/dpdk.app.cflags \
-		$(B)/dpdk.app.libs
+$(HOSTBENCH): $(HOSTBENCH_SRC) tests/bench/hostbench.h tests/bench/cpu.h $(FLAGS_STAMP) \
+		$(B)/dpdk.app.cflags $(B)/dpdk.app.libs
 	$(call say,LD)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VQ_CPPFLAGS) -std=gnu11 -O3 -g $(WARN) @$(B)/dpdk.app.cflags -o $@ \
