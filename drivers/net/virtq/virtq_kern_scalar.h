@@ -21,7 +21,8 @@
 #define VIRTQ_KEEP_TO_LINES 0
 
 /* Blocks that the compiler copies in place: 64 bytes, enq, take 9 cycles instead of
- * 13 by a call of memcpy(), 1518 bytes 92 instead of 105. */
+ * 13 by a call of memcpy().  Long packets by the call: 1518 bytes, 170 cycles instead
+ * of 190 (Zen 3, packed deq), though 108 instead of 102 on a Zen 4. */
 static inline void
 virtq_copy(void *dst, const void *src, uint32_t len)
 {
@@ -29,7 +30,7 @@ virtq_copy(void *dst, const void *src, uint32_t len)
 	const uint8_t *s = src;
 	uint32_t i = 0;
 
-	if (len < 64) {
+	if (len < 64 || len > VIRTQ_LONG) {
 		memcpy(d, s, len);
 		return;
 	}
