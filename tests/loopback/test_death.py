@@ -11,6 +11,7 @@ import pytest
 from conftest import start
 from guest import Guest
 from lab import LabError
+from lab.core import until
 
 
 def keep_alive(pmd, guest, timeout=150):
