@@ -174,26 +174,6 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	return got;
 }
 
-/* Asks for a long packet while the one in front of it is copied; its first line was
- * asked for. */
-static __rte_always_inline void
-virtq_deq_ahead(const struct virtq_simple *s, uint16_t i, uint16_t n, bool zen5)
-{
-	if (!zen5 || i >= n || s->len[i] <= VIRTQ_LONG)
-		return;
-	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < s->len[i]; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(s->host[i] + at);
-}
-
-static __rte_always_inline void
-virtq_copy_in(void *dst, const void *src, uint32_t len, bool zen5)
-{
-	if (!zen5 && len > VIRTQ_LONG)
-		virtq_copy_long(dst, src, len, src);
-	else
-		virtq_copy(dst, src, len);
-}
-
 static __rte_always_inline uint16_t
 virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		 const bool packed)
@@ -217,10 +197,10 @@ virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	for (i = 0; i < n; i++) {
 		uint32_t len = s.len[i] - hdr;
 
-		virtq_deq_ahead(&s, i + 1, n, q->zen5);
+		virtq_ask_ahead(&s, i + 1, n, VRING_DEQ, q->zen5);
 		virtq_rearm(pkts[i], q->rearm, len);
-		virtq_copy_in((uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM, s.host[i] + hdr,
-			      len, q->zen5);
+		virtq_copy_packet((uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM,
+				  s.host[i] + hdr, len, VRING_DEQ, q->zen5);
 		s.len[i] = 0;
 		bytes += len;
 	}

@@ -71,29 +71,6 @@ virtq_enq_fits(struct rte_mbuf **pkts, uint16_t n, uint32_t hdr, struct virtq_si
 	return i;
 }
 
-static __rte_always_inline void
-virtq_copy_out(void *dst, const void *src, uint32_t len, bool zen5)
-{
-	if (zen5 && len >= VIRTQ_REP_MOVSB)
-		order_copy_string(dst, src, len);
-	else if (!zen5 && len > VIRTQ_LONG)
-		virtq_copy_long(dst, src, len, dst);
-	else
-		virtq_copy(dst, src, len);
-}
-
-/* Asks for the lines of a long packet's buffer, which the guest had last, to write
- * to them; the first was asked for. */
-static __rte_always_inline void
-virtq_enq_ahead(const struct virtq_simple *s, uint16_t i, uint16_t n, bool zen5)
-{
-	if (zen5 || i >= n || s->len[i] <= VIRTQ_LONG)
-		return;
-	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < s->len[i]; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0_write(s->host[i] + at);
-	rte_prefetch0_write(s->host[i] + s->len[i] - 1);
-}
-
 static __rte_always_inline uint16_t
 virtq_enq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		 const bool packed)
@@ -112,12 +89,12 @@ virtq_enq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	if (n == 0)
 		return 0;
 	virtq_look_ahead(vr, n, packed);
-	virtq_enq_ahead(&s, 0, n, q->zen5);
+	virtq_ask_ahead(&s, 0, n, VRING_ENQ, q->zen5);
 	for (i = 0; i < n; i++) {
-		virtq_enq_ahead(&s, i + 1, n, q->zen5);
+		virtq_ask_ahead(&s, i + 1, n, VRING_ENQ, q->zen5);
 		virtq_put_header(s.host[i], hdr, 1);
-		virtq_copy_out(s.host[i] + hdr, rte_pktmbuf_mtod(pkts[i], const void *),
-			       s.len[i] - hdr, q->zen5);
+		virtq_copy_packet(s.host[i] + hdr, rte_pktmbuf_mtod(pkts[i], const void *),
+				  s.len[i] - hdr, VRING_ENQ, q->zen5);
 		bytes += s.len[i] - hdr;
 	}
 	if (unlikely(!vring_is_ours(vr)))

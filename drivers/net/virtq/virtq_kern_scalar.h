@@ -16,8 +16,7 @@
 #include "virtq_simple.h"
 #include "vring_packed.h"
 
-/* See virtq_copy_long().  Plain C gains nothing: 1518 bytes, enq, take 100 cycles with
- * it, without it 92. */
+/* virtq_copy_long(): not where long packets go by memcpy(), which sees to it itself. */
 #define VIRTQ_KEEP_TO_LINES 0
 
 /* Blocks that the compiler copies in place: 64 bytes, enq, take 9 cycles instead of

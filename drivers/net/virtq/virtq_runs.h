@@ -57,6 +57,36 @@ virtq_copy_long(void *dst, const void *src, uint32_t len, const void *lines)
 	virtq_copy((uint8_t *)dst + skip, (const uint8_t *)src + skip, len - skip);
 }
 
+/* Copies a packet of one piece, a long one as this processor likes it (virtq_simple.h). */
+static __rte_always_inline void
+virtq_copy_packet(void *dst, const void *src, uint32_t len, const enum vring_dir dir, bool zen5)
+{
+	if (zen5 && dir == VRING_ENQ && len >= VIRTQ_REP_MOVSB)
+		order_copy_string(dst, src, len);
+	else if (!zen5 && len > VIRTQ_LONG)
+		virtq_copy_long(dst, src, len, dir == VRING_ENQ ? dst : src);
+	else
+		virtq_copy(dst, src, len);
+}
+
+/* Asks for the lines of the i-th packet's buffer if it is a long one, while the packet
+ * in front of it is copied; the first was asked for.  Where that pays: virtq_simple.h. */
+static __rte_always_inline void
+virtq_ask_ahead(const struct virtq_simple *s, uint16_t i, uint16_t n, const enum vring_dir dir,
+		bool zen5)
+{
+	if (zen5 != (dir == VRING_DEQ) || i >= n || s->len[i] <= VIRTQ_LONG)
+		return;
+	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < s->len[i]; at += RTE_CACHE_LINE_SIZE) {
+		if (dir == VRING_ENQ)
+			rte_prefetch0_write(s->host[i] + at);
+		else
+			rte_prefetch0(s->host[i] + at);
+	}
+	if (dir == VRING_ENQ)
+		rte_prefetch0_write(s->host[i] + s->len[i] - 1);
+}
+
 /* Gives n simple chains that were only read back by the last one's id: under
  * IN_ORDER the guest knows which came before it (2.6.9, 2.7.8).  Packed, 64 bytes:
  * 5.5 cycles a packet instead of 6.8, far 16 instead of 24; split, whose entries
