@@ -150,7 +150,8 @@ class Peer:
         for i in range(count):
             struct.pack_into("=QIHH", self.ram, desc + 16 * i, 0x400000 + 4096 * i, length, 0, 0)
             struct.pack_into("=H", self.ram, avail + 4 + 2 * ((index + i) % RING), i)
-        struct.pack_into("=H", self.ram, avail + 2, (index + count) & 0xffff)
+        # One store: struct clears a field before it writes it, and the driver reads along.
+        ctypes.c_uint16.from_buffer(self.ram, avail + 2).value = index + count
 
     def transmitted(self, queue=1):
         return struct.unpack_from("=H", self.ram, self.rings[queue][2] + 2)[0]
