@@ -104,6 +104,8 @@ send_error(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 static int
 fail(struct ipc_session *s, uint32_t reply_to, const struct ipc_err *err)
 {
+	if (s->ctx.state == IPC_RUNNING)
+		s->ops->failing(s);
 	if (s->ctx.state != IPC_DEAD)
 		send_error(s, reply_to, err);
 	return die(s, err);

@@ -48,6 +48,9 @@ struct ipc_session_ops {
 	int (*log)(struct ipc_session *s, const struct virtq_ipc_log *log, int *fd,
 		   struct ipc_err *err);
 	void (*counters)(struct ipc_session *s, struct virtq_ipc_counters *counters);
+	/* The session fails, and the device is told so when this returns: from then on
+	 * it takes the rings for its own, so no thread may touch one again. */
+	void (*failing)(struct ipc_session *s);
 };
 
 /*

@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sigbus_guard.h"
@@ -65,13 +67,14 @@ region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, c
 	   size_t err_size)
 {
 	struct guest_region *r = &s->mem.region[s->mem.count];
+	struct statfs fs;
 	struct stat st;
 	uint64_t page, head;
 	void *map;
 
 	/* A file of any other file system may keep a reader waiting for as long as
 	 * it likes, and only these can be asked for seals. */
-	if (fcntl(*fd, F_GET_SEALS) < 0 || fstat(*fd, &st) != 0) {
+	if (fcntl(*fd, F_GET_SEALS) < 0 || fstat(*fd, &st) != 0 || fstatfs(*fd, &fs) != 0) {
 		snprintf(err, err_size,
 			 "its fd is not shared memory (memfd, /dev/shm or hugetlbfs)");
 		return -1;
@@ -81,10 +84,8 @@ region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, c
 			 (long long)st.st_size);
 		return -1;
 	}
-	/* hugetlbfs maps whole huge pages, whose size it gives as its block size */
-	page = st.st_blksize > 4096 ? (uint64_t)st.st_blksize : 4096;
-	if (page & (page - 1))
-		page = 4096;
+	/* hugetlbfs maps whole huge pages, and gives their size as its block size */
+	page = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 4096;
 	head = d->fd_offset & (page - 1);
 	r->map_size = (size_t)((d->size + head + page - 1) & ~(page - 1));
 	map = map_pages(*fd, d->fd_offset - head, r->map_size);

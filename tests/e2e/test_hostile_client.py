@@ -4,14 +4,16 @@
 
 import fcntl
 import os
+import select
 import struct
 from pathlib import Path
 
 import pytest
 
 from lab import Testpmd, until
-from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, START_OK,
-                      STOP, STOPPED, Peer, memfd, state_page)
+from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, HELLO_OK, MEM_OK,
+                      MFD_ALLOW_SEALING, MFD_HUGETLB, START_OK, STOP, STOPPED, Peer, memfd,
+                      overfill, state_page)
 
 
 class Setup:
@@ -59,15 +61,52 @@ def setup(lab):
     return Setup(lab)
 
 
-def test_eventfd_made_blocking_and_full(setup):
+def _fill(bad):
+    """The eventfd that the driver signals: blocking again, and full.  Which one."""
+    call = bad.fds[3]
+    until("the eventfd made non-blocking", 10,
+          lambda: fcntl.fcntl(call, fcntl.F_GETFL) & os.O_NONBLOCK)
+    # What START's own interrupt left there, then up to the brim.
+    if select.select([call], [], [], 0)[0]:
+        os.read(call, 8)
+    fcntl.fcntl(call, fcntl.F_SETFL, fcntl.fcntl(call, fcntl.F_GETFL) & ~os.O_NONBLOCK)
+    os.write(call, struct.pack("=Q", 0xfffffffffffffffe))
+    return call
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_eventfd_made_blocking_and_full(setup, over):
+    """It stops a thread that forwards, until it is noticed."""
     bad = Peer(setup.lab.socket)
     bad.up()
-    call = bad.fds[3]
-    fcntl.fcntl(call, fcntl.F_SETFL, fcntl.fcntl(call, fcntl.F_GETFL) & ~os.O_NONBLOCK)
-    # What START's own interrupt left there, then up to the brim.
-    os.read(call, 8)
-    os.write(call, struct.pack("=Q", 0xfffffffffffffffe))
+    call = _fill(bad)
+    if over:
+        overfill(call)
     bad.transmit(1)
+    assert "eventfd" in bad.expect_error(E_MEMORY)
+    assert bad.recv() == (None, b"")
+    bad.close()
+    setup.check()
+    assert setup.said("filled the eventfd") == 1
+
+
+@pytest.mark.parametrize("message", ["start", "memory"])
+def test_eventfd_full_when_the_control_thread_signals(setup, message):
+    """The thread that would notice does not wait itself."""
+    bad = Peer(setup.lab.socket)
+    if message == "start":
+        bad.hello()
+        bad.expect(HELLO_OK)
+        bad.memory()
+        bad.expect(MEM_OK)
+        bad.queue_fds()
+        _fill(bad)
+        bad.start()
+        bad.expect(START_OK)
+    else:
+        bad.up()
+        _fill(bad)
+        bad.memory()
     assert "eventfd" in bad.expect_error(E_MEMORY)
     assert bad.recv() == (None, b"")
     bad.close()
@@ -84,7 +123,13 @@ def test_memory_truncated_while_in_use(setup):
     setup.check()
 
 
-@pytest.mark.parametrize("kind", ["unsealed", "short", "not-a-memfd"])
+def _huge_page():
+    fd = memfd("state", 2 << 20, MFD_ALLOW_SEALING | MFD_HUGETLB)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    return fd
+
+
+@pytest.mark.parametrize("kind", ["unsealed", "short", "huge", "not-a-memfd"])
 def test_state_page_refused(setup, kind):
     for _ in range(20):
         bad = Peer(setup.lab.socket)
@@ -93,6 +138,7 @@ def test_state_page_refused(setup, kind):
         bad.queue_fds()
         page = {"unsealed": lambda: state_page(1, seal=False),
                 "short": lambda: memfd("state", 128),
+                "huge": _huge_page,
                 "not-a-memfd": lambda: os.open("/proc/self/exe", os.O_RDONLY)}[kind]()
         bad.start(page)
         assert "state page" in bad.expect_error(E_MALFORMED)

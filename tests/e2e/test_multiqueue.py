@@ -218,6 +218,18 @@ def test_client_that_changes_its_pairs(lab):
     assert struct.unpack_from("=HHHH", places, 8 + 8 * 3) == (at, at, 1, 0)
     peer.close()
 
+    # A ring that the guest broke stays so when it rests and comes into use again.
+    peer = Peer(lab.socket, pairs=2)
+    peer.up()
+    peer.use(2)
+    peer.transmit(1000, queue=3)
+    until("the broken ring", 10, lambda: pmd.xstats(0)["rx_q1_broken"] == 1)
+    peer.use(1)
+    peer.use(2)
+    arrives(1)
+    assert pmd.xstats(0)["rx_q1_broken"] == 1 and peer.transmitted(3) == 0
+    peer.close()
+
     for fds, rings, code in ((2, None, E_MALFORMED), (4, 1 << 40, E_RING)):
         bad = Peer(lab.socket, pairs=2)
         bad.hello()

@@ -35,6 +35,22 @@ def eventfd():
     return _libc.eventfd(0, 0o2000000)
 
 
+def overfill(fd):
+    """Takes a full eventfd to where only the kernel can: there it is in error, and not
+    writable.  It announces the end of an asynchronous write (io_submit)."""
+    context = ctypes.c_ulong(0)
+    with open("/dev/null", "wb") as sink:
+        byte = ctypes.create_string_buffer(1)
+        request = ctypes.create_string_buffer(struct.pack(
+            "=QIIHhIQQqQII", 0, 0, 0, 1, 0, sink.fileno(), ctypes.addressof(byte), 1, 0, 0, 1,
+            fd), 64)
+        requests = (ctypes.c_void_p * 1)(ctypes.addressof(request))
+        if _libc.syscall(206, 1, ctypes.byref(context)) or _libc.syscall(
+                209, context, 1, ctypes.byref(requests)) != 1:
+            raise OSError(ctypes.get_errno(), "io_submit")
+        _libc.syscall(207, context)
+
+
 def state_page(generation, queues=2, seal=True, flags=MFD_ALLOW_SEALING, size=4096):
     """The ring state page, as the device makes it."""
     fd = memfd("state", size, flags)

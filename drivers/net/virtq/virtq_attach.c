@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "sigbus_guard.h"
@@ -102,7 +104,6 @@ queues_free(struct virtq_port *port)
 
 		free(q->vring);
 		q->vring = NULL;
-		q->reported = false;
 	}
 }
 
@@ -242,6 +243,8 @@ queues_make(struct virtq_port *port, const struct virtq_ipc_ring_pos *pos, struc
 			return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "out of memory");
 		if (vring_init(q->vring, &cfg, why, sizeof(why)) != 0)
 			return ipc_err_set(err, VIRTQ_IPC_E_RING, "queue %u: %s", i, why);
+		/* a broken ring stays broken until the guest resets the device */
+		q->vring->fault = q->fault;
 	}
 	return 0;
 }
@@ -251,13 +254,15 @@ queues_make(struct virtq_port *port, const struct virtq_ipc_ring_pos *pos, struc
 static void
 queues_publish(struct virtq_port *port)
 {
+	if (ipc_session_state(port->peer->session) == IPC_DEAD)
+		return;
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
 
 		if (!q->vring || q->view)
 			continue;
 		order_release_ptr(&q->view, q->vring);
-		vring_kick_guest(q->vring);
+		virtq_ctrl_signal(port->connector, q->call_fd);
 	}
 }
 
@@ -274,7 +279,6 @@ static int
 mem_replace(struct virtq_port *port, struct guest_mem *mem, struct ipc_err *err)
 {
 	struct virtq_ipc_ring_pos pos[VIRTQ_IPC_MAX_QUEUES];
-	uint8_t fault[VIRTQ_IPC_MAX_QUEUES] = {0};
 	struct guest_mem *old = port->mem;
 
 	queues_quiesce(port);
@@ -282,25 +286,14 @@ mem_replace(struct virtq_port *port, struct guest_mem *mem, struct ipc_err *err)
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		const struct vring *vr = port->queue[i].vring;
 
-		if (!vr)
-			continue;
-		pos[i] = position(vr);
-		fault[i] = vr->fault;
+		if (vr)
+			pos[i] = position(vr);
 	}
 	queues_free(port);
 	port->mem = mem;
 	guest_mem_free(old);
 	if (queues_make(port, pos, err) != 0)
 		return -1;
-	for (uint32_t i = 0; i < port_queues(port); i++) {
-		struct virtq_queue *q = &port->queue[i];
-
-		/* a broken ring stays broken until the guest resets the device */
-		if (q->vring && fault[i] != VRING_OK) {
-			q->vring->fault = fault[i];
-			q->reported = true;
-		}
-	}
 	queues_publish(port);
 	return 0;
 }
@@ -334,10 +327,11 @@ state_map(struct virtq_port *port, int fd, struct ipc_err *err)
 	uint64_t need = VIRTQ_IPC_STATE_SIZE(port->start.num_queues);
 	int seals = fcntl(fd, F_GET_SEALS);
 	struct virtq_ipc_state *state;
+	struct statfs fs;
 	struct stat st;
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) != 0 ||
-	    st.st_blksize > sysconf(_SC_PAGESIZE) || (uint64_t)st.st_size < need)
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0 ||
+	    fs.f_type == HUGETLBFS_MAGIC || (uint64_t)st.st_size < need)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "the state page is not a memfd of ordinary pages, sealed "
 				   "against shrinking, of at least %" PRIu64 " bytes",
@@ -399,6 +393,7 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 	port->rx = start->rx;
 	for (uint32_t i = 0; i < start->num_queues; i++) {
 		port->queue[i].start = start->queue[i];
+		port->queue[i].fault = VRING_OK;
 		pos[i] = start->queue[i].pos;
 	}
 	if (state_map(port, *state_fd, err) != 0)
@@ -451,7 +446,6 @@ pairs_rest(struct virtq_port *port, uint32_t pairs)
 		port->queue[i].start.pos = position(q->vring);
 		free(q->vring);
 		q->vring = NULL;
-		q->reported = false;
 	}
 }
 
@@ -511,6 +505,13 @@ on_counters(struct ipc_session *s, struct virtq_ipc_counters *counters)
 	virtq_counters(session_port(s), counters);
 }
 
+/* The device takes its rings back as soon as it reads the ERROR. */
+static void
+on_failing(struct ipc_session *s)
+{
+	queues_quiesce(session_port(s));
+}
+
 const struct ipc_session_ops virtq_session_ops = {
 	.hello = on_hello,
 	.mem_table = on_mem_table,
@@ -519,6 +520,7 @@ const struct ipc_session_ops virtq_session_ops = {
 	.rxstate = on_rxstate,
 	.log = on_log,
 	.counters = on_counters,
+	.failing = on_failing,
 };
 
 static void
@@ -526,7 +528,7 @@ report_fault(struct virtq_port *port, struct virtq_queue *q)
 {
 	const char *text = vring_fault_text(q->vring->fault);
 
-	q->reported = true;
+	q->fault = q->vring->fault;
 	q->broken++;
 	port->count.broken_rings++;
 	VIRTQ_PORT_LOG(ERR, port,
@@ -536,6 +538,16 @@ report_fault(struct virtq_port *port, struct virtq_queue *q)
 	ipc_session_send_broken(port->peer->session, q->index, text);
 }
 
+/* Beyond the most that write(2) makes of it (which the kernel itself can make), it
+ * counts as an error, and not as writable. */
+static bool
+call_fd_full(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) >= 0 && !(p.revents & POLLOUT);
+}
+
 /* What the peer did to what it shares with us: a sentence, or NULL. */
 static const char *
 peer_broke(const struct virtq_port *port)
@@ -543,10 +555,8 @@ peer_broke(const struct virtq_port *port)
 	if (guest_mem_lost(port->mem) || sigbus_guard_lost(port->state))
 		return "the guest's memory file was truncated or its hugepages ran out";
 	for (uint32_t i = 0; i < port_queues(port); i++) {
-		struct pollfd p = {.fd = port->queue[i].call_fd, .events = POLLOUT};
-
 		/* full: whoever signals it waits, unless it is non-blocking */
-		if (p.fd >= 0 && poll(&p, 1, 0) == 0)
+		if (port->queue[i].call_fd >= 0 && call_fd_full(port->queue[i].call_fd))
 			return "the device filled the eventfd by which its guest is interrupted";
 	}
 	return NULL;
@@ -559,10 +569,9 @@ virtq_wake_waiting(struct virtq_port *port)
 		return;
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
-		struct pollfd p = {.fd = q->call_fd, .events = POLLOUT};
 
-		if (q->vring && vring_overdue(q->vring, &q->watch) && poll(&p, 1, 0) == 1)
-			vring_kick_guest(q->vring);
+		if (q->vring && vring_overdue(q->vring, &q->watch))
+			virtq_ctrl_signal(port->connector, q->call_fd);
 	}
 }
 
@@ -577,7 +586,7 @@ virtq_report_faults(struct virtq_port *port)
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
 
-		if (q->vring && !q->reported && q->vring->fault != VRING_OK)
+		if (q->vring && q->vring->fault != q->fault)
 			report_fault(port, q);
 	}
 	text = peer_broke(port);

@@ -55,7 +55,7 @@ virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 	do {
 		got = virtq_deq(q, vr, pkts + done, n - done);
 		done += got;
-	} while (got > 0 && done < n && virtq_waiting(vr));
+	} while (got > 0 && done < n && vr->fault == VRING_OK && virtq_waiting(vr));
 	virtq_leave(q, vr);
 	return done;
 }

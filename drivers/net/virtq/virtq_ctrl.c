@@ -16,6 +16,7 @@
 #include <rte_lcore.h>
 
 #include "ipc_listener.h"
+#include "ipc_signal.h"
 #include "ipc_sock.h"
 #include "virtq_attach.h"
 
@@ -39,6 +40,7 @@ struct virtq_connector {
 	uid_t uid;
 	int epfd;
 	int wake_fd;
+	struct ipc_signal signal;
 	pthread_t thread;
 	unsigned int users; /* ports, under connectors_lock */
 	bool stop;
@@ -142,6 +144,12 @@ virtq_ctrl_port(struct virtq_connector *c, uint32_t nid)
 		if (port->nid == nid)
 			return port;
 	return NULL;
+}
+
+void
+virtq_ctrl_signal(struct virtq_connector *c, int eventfd)
+{
+	ipc_signal_send(&c->signal, eventfd);
 }
 
 static void
@@ -333,6 +341,7 @@ connector_free(struct virtq_connector *c)
 		close(c->epfd);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
+	ipc_signal_close(&c->signal);
 	pthread_cond_destroy(&c->called);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -389,6 +398,7 @@ connector_new(const char *path, uid_t uid, const char *port_name)
 	c->uid = uid;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ipc_signal_open(&c->signal);
 	c->listener = ipc_listener_open(path, uid, &err);
 	if (!c->listener) {
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);

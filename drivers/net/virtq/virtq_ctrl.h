@@ -46,6 +46,9 @@ const char *virtq_ctrl_path(const struct virtq_port *port);
 /* With the lock held: finds the port that serves nid. */
 struct virtq_port *virtq_ctrl_port(struct virtq_connector *c, uint32_t nid);
 
+/* With the lock held: signals an eventfd of a device, without waiting. */
+void virtq_ctrl_signal(struct virtq_connector *c, int eventfd);
+
 /* With the lock held: lets a dead peer go, so that another one can come. */
 bool virtq_ctrl_drop_if_dead(struct virtq_peer *peer);
 

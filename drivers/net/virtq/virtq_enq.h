@@ -33,7 +33,8 @@ static __rte_always_inline enum virtq_fit
 virtq_enq_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32_t need,
 		  const bool mergeable, const bool packed)
 {
-	uint16_t first = b->nchain, from = b->slots;
+	const bool alone = b->ndesc == 0; /* has all the room of the batch */
+	uint16_t from = b->slots;
 	uint32_t room = 0;
 
 	do {
@@ -45,7 +46,7 @@ virtq_enq_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint3
 		if (b->nchain == avail)
 			return VIRTQ_NOT_NOW;
 		if (vring_ring_snapshot(vr, VRING_ENQ, b, 1, packed) == 0)
-			return b->full && first == 0 ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
+			return b->full && alone ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
 		/* each buffer holds at least a header (5.1.6.3.1) */
 		if (unlikely(c->len < vr->hdr_len)) {
 			vr->fault = VRING_F_SHORT_BUFFER;

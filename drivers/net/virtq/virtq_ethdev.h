@@ -86,7 +86,7 @@ struct virtq_queue {
 	uint16_t index;               /* as in virtq_ipc_start */
 	uint16_t nb_desc;             /* as the application asked; the guest chooses */
 	struct virtq_ipc_queue start; /* as the START in force has it */
-	bool reported;                /* the fault of the present ring was dealt with */
+	uint8_t fault;                /* that was reported; also while the ring rests */
 	struct vring_watch watch;
 	struct vring *vring;
 	int kick_fd;

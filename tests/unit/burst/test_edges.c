@@ -414,8 +414,51 @@ test_rx_in_order(void)
 	}
 }
 
+/* Twenty packets that the whole ring does not hold: working that out is what a batch
+ * may look at, and more.  Those behind them have room. */
+#define TOO_LONG 20u
+
+static struct rte_mbuf *
+make_long(struct world *w, struct rnd *r, uint16_t i)
+{
+	return packet_plain(w, r, i < TOO_LONG ? 9000 : 60);
+}
+
+static void
+test_tx_behind_long_ones(void)
+{
+	for (unsigned int packed = 0; packed < 2; packed++) {
+		struct test_case c = {.r = {test_seed}, .with_pos = true};
+
+		c.features = F_VERSION_1 | F_MRG_RXBUF | (packed ? F_PACKED : 0);
+		c.size = 64;
+		c.pool_left = POOL_MBUFS;
+		case_name("behind long ones, %s", packed ? "packed" : "split");
+		case_begin(&c);
+		c.next = REG_A_ADDR;
+		for (uint32_t k = 0; k < c.size; k++) {
+			struct buf b = {case_alloc(&c, 100), 100};
+
+			if (!ring_post(&c.ring, &b, 1, 0))
+				case_fail(&worlds[0], "the test has no room");
+		}
+		case_go(&c);
+		case_tx(&c, 32, make_long);
+		for (unsigned int i = 0; i < nvariants; i++) {
+			CU_ASSERT_EQUAL(worlds[i].got, 32);
+			CU_ASSERT_EQUAL(worlds[i].q.stats.oversize, TOO_LONG);
+			CU_ASSERT_EQUAL(worlds[i].q.stats.packets, 32 - TOO_LONG);
+		}
+		case_end(&c);
+	}
+}
+
 CU_TestInfo edge_tests[] = {
-	{"receive, split", test_rx_split},       {"transmit, split", test_tx_split},
-	{"receive, packed", test_rx_packed},     {"transmit, packed", test_tx_packed},
-	{"receive, in order", test_rx_in_order}, CU_TEST_INFO_NULL,
+	{"receive, split", test_rx_split},
+	{"transmit, split", test_tx_split},
+	{"receive, packed", test_rx_packed},
+	{"transmit, packed", test_tx_packed},
+	{"receive, in order", test_rx_in_order},
+	{"behind long ones", test_tx_behind_long_ones},
+	CU_TEST_INFO_NULL,
 };

@@ -319,6 +319,16 @@ op_counters(struct ipc_session *s, struct virtq_ipc_counters *counters)
 	counters->enq_packets = 5;
 }
 
+static void
+op_failing(struct ipc_session *s)
+{
+	struct fix *f = ipc_session_owner(s);
+	struct virtq_ipc_hdr hdr;
+
+	f->failings++;
+	f->told_first = recv(f->peer, &hdr, sizeof(hdr), MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 static const struct ipc_session_ops ops = {
 	.hello = op_hello,
 	.mem_table = op_mem_table,
@@ -327,6 +337,7 @@ static const struct ipc_session_ops ops = {
 	.rxstate = op_rxstate,
 	.log = op_log,
 	.counters = op_counters,
+	.failing = op_failing,
 };
 
 void

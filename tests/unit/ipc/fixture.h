@@ -86,7 +86,8 @@ struct fix {
 	bool keep;         /* callbacks take the descriptors */
 	bool fail_inside;  /* callbacks call ipc_session_fail() */
 	uint64_t features; /* that the owner can do */
-	unsigned int hellos, mems, starts, stops, rxs, logs, counters;
+	unsigned int hellos, mems, starts, stops, rxs, logs, counters, failings;
+	bool told_first; /* the device had heard of it before the owner */
 	struct virtq_ipc_hello hello;
 	struct virtq_ipc_mem_table mem;
 	struct virtq_ipc_start start;
@@ -136,6 +137,7 @@ void suite_error(void);
 void suite_unsolicited(void);
 void suite_matrix(void);
 void suite_sock(void);
+void suite_signal(void);
 void suite_peer(void);
 void suite_repeat(void);
 void suite_listener(void);

@@ -41,6 +41,7 @@ main(void)
 	suite_unsolicited();
 	suite_matrix();
 	suite_sock();
+	suite_signal();
 	suite_peer();
 	suite_repeat();
 	suite_listener();

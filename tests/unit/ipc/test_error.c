@@ -111,6 +111,9 @@ test_fail(void)
 	ipc_session_fail(f.s, &second);
 	CU_ASSERT_EQUAL(ipc_session_state(f.s), IPC_DEAD);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
+	/* once, and before the device could take its rings back */
+	CU_ASSERT_EQUAL(f.failings, 1);
+	CU_ASSERT(!f.told_first);
 	CU_ASSERT(fix_recv(&f, &got));
 	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ERROR);
 	CU_ASSERT_EQUAL(got.hdr.reply_to, 0);
@@ -137,6 +140,7 @@ test_reply_to(void)
 	fix_open_at(&f, IPC_READY);
 	fix_send_type(&f, VIRTQ_IPC_STOP);
 	fix_input(&f, IPC_DEAD);
+	CU_ASSERT_EQUAL(f.failings, 0); /* no ring was out */
 	CU_ASSERT(fix_recv(&f, &got));
 	CU_ASSERT_EQUAL(got.hdr.reply_to, f.seq);
 	fix_close(&f);
