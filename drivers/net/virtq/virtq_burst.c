@@ -72,6 +72,16 @@ virtq_burst_name(const struct rte_eth_dev *dev)
 }
 
 bool
+virtq_copies_by_call(void)
+{
+#ifdef RTE_ARCH_X86_64
+	return !has_avx512();
+#else
+	return true;
+#endif
+}
+
+bool
 virtq_is_zen5(void)
 {
 #ifdef __x86_64__

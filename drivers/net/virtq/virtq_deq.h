@@ -199,8 +199,8 @@ virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 
 		virtq_ask_ahead(&s, i + 1, n, VRING_DEQ, q->zen5);
 		virtq_rearm(pkts[i], q->rearm, len);
-		virtq_copy_packet((uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM,
-				  s.host[i] + hdr, len, VRING_DEQ, q->zen5);
+		virtq_copy_packet(q, (uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM,
+				  s.host[i] + hdr, len, VRING_DEQ);
 		s.len[i] = 0;
 		bytes += len;
 	}

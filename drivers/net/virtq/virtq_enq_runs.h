@@ -93,8 +93,8 @@ virtq_enq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	for (i = 0; i < n; i++) {
 		virtq_ask_ahead(&s, i + 1, n, VRING_ENQ, q->zen5);
 		virtq_put_header(s.host[i], hdr, 1);
-		virtq_copy_packet(s.host[i] + hdr, rte_pktmbuf_mtod(pkts[i], const void *),
-				  s.len[i] - hdr, VRING_ENQ, q->zen5);
+		virtq_copy_packet(q, s.host[i] + hdr, rte_pktmbuf_mtod(pkts[i], const void *),
+				  s.len[i] - hdr, VRING_ENQ);
 		bytes += s.len[i] - hdr;
 	}
 	if (unlikely(!vring_is_ours(vr)))

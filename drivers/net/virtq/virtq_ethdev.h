@@ -69,7 +69,8 @@ struct virtq_queue {
 	uint32_t active; /* a burst is running; see vring_order.h, D and E */
 	bool cheap_barrier;
 	bool filter;
-	bool zen5; /* how long packets are copied: virtq_simple.h */
+	bool zen5;    /* how long packets are copied: virtq_simple.h */
+	bool by_call; /* the same for plain C: virtq_kern_scalar.h */
 	uint16_t port_id;
 	void *view; /* struct vring *, NULL while detached */
 	struct rte_mempool *pool;

@@ -160,6 +160,7 @@ static int
 queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 {
 	bool cheap = order_membarrier_register(), zen5 = virtq_is_zen5();
+	bool by_call = virtq_copies_by_call();
 	uint32_t n = 2 * port->pairs;
 
 	port->queue = rte_zmalloc_socket("virtq queues", n * sizeof(*port->queue),
@@ -171,6 +172,7 @@ queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 
 		q->cheap_barrier = cheap;
 		q->zen5 = zen5;
+		q->by_call = by_call;
 		q->filter = port->rxfilter;
 		q->port_id = port_id;
 		q->port = port;

@@ -46,10 +46,14 @@ virtq_look_ahead(const struct vring *vr, uint16_t n, const bool packed)
 /* Copies a long packet, each vector but the first and the last in one line of
  * `lines`, which is dst or src: the one whose lines the guest had last. */
 static __rte_always_inline void
-virtq_copy_long(void *dst, const void *src, uint32_t len, const void *lines)
+virtq_copy_long(void *dst, const void *src, uint32_t len, const void *lines, bool by_call)
 {
 	uint32_t skip = 0;
 
+	if (!VIRTQ_KEEP_TO_LINES && by_call) {
+		memcpy(dst, src, len);
+		return;
+	}
 	if (VIRTQ_KEEP_TO_LINES)
 		skip = (uint32_t)(-(uintptr_t)lines % RTE_CACHE_LINE_SIZE);
 	if (skip > 0)
@@ -59,12 +63,13 @@ virtq_copy_long(void *dst, const void *src, uint32_t len, const void *lines)
 
 /* Copies a packet of one piece, a long one as this processor likes it (virtq_simple.h). */
 static __rte_always_inline void
-virtq_copy_packet(void *dst, const void *src, uint32_t len, const enum vring_dir dir, bool zen5)
+virtq_copy_packet(const struct virtq_queue *q, void *dst, const void *src, uint32_t len,
+		  const enum vring_dir dir)
 {
-	if (zen5 && dir == VRING_ENQ && len >= VIRTQ_REP_MOVSB)
+	if (q->zen5 && dir == VRING_ENQ && len >= VIRTQ_REP_MOVSB)
 		order_copy_string(dst, src, len);
-	else if (!zen5 && len > VIRTQ_LONG)
-		virtq_copy_long(dst, src, len, dir == VRING_ENQ ? dst : src);
+	else if (!q->zen5 && len > VIRTQ_LONG)
+		virtq_copy_long(dst, src, len, dir == VRING_ENQ ? dst : src, q->by_call);
 	else
 		virtq_copy(dst, src, len);
 }

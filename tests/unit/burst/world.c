@@ -97,6 +97,7 @@ queue_init(struct world *w, const struct vring_config *where, unsigned int pool)
 	w->q.port_id = PORT_ID;
 	/* either way in each variant, and never the same in all of them */
 	w->q.zen5 = (where->avail + (unsigned int)(w - worlds)) % 2;
+	w->q.by_call = where->avail / 2 % 2;
 	w->q.port = &w->port;
 	w->q.view = &w->vr;
 	w->q.pool = w->pool[pool].mp;
