@@ -143,8 +143,8 @@ struct vring_watch {
  */
 bool vring_overdue(const struct vring *vr, struct vring_watch *w);
 
-/* Interrupts the guest whether it asks or not: after a change of owner an
- * interrupt may have been lost. */
+/* Interrupts the guest whether it asks or not.  For data threads: who shares the
+ * eventfd can make the caller wait in it until another thread empties it. */
 void vring_kick_guest(const struct vring *vr);
 
 #endif /* VIRTQ_VRING_H */
