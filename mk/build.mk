@@ -9,11 +9,11 @@ STATIC := $(B)/librte_net_virtq.a
 DRIVER := drivers/net/virtq
 VERSION_MAP := $(wildcard $(DRIVER)/version.map)
 
-LIB_SRC := $(sort $(wildcard lib/vring/*.c lib/ipc/*.c))
+LIB_SRC := $(sort $(wildcard lib/mem/*.c lib/vring/*.c lib/ipc/*.c))
 DRIVER_SRC := $(sort $(wildcard $(DRIVER)/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
 DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/obj/%.o)
-LIB_INC := -Ilib/include -Ilib/ipc -Ilib/vring
+LIB_INC := -Ilib/include -Ilib/mem -Ilib/vring -Ilib/ipc
 
 EXAMPLE_DIRS := $(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c))
 EXAMPLES := $(EXAMPLE_DIRS:%=$(B)/examples/%)

@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 
 #include "vring_core.h"
-#include "vring_order.h"
+#include "order.h"
 
 #define BIT(n) (1ull << (n))
 

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "guest_mem.h"
-#include "vring_abi.h"
+#include "virtio_abi.h"
 
 #define VRING_MAX_SIZE 32768u
 

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "vring.h"
-#include "vring_order.h"
+#include "order.h"
 
 #define VRING_BURST 32u  /* packets of a batch */
 #define VRING_BATCH 128u /* chains of a batch: a mergeable packet may take many */

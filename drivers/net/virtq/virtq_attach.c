@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "sigbus_guard.h"
-#include "vring_order.h"
+#include "order.h"
 
 #define BIT(n) (1ull << (n))
 

@@ -66,7 +66,7 @@ struct virtq_queue_stats {
 
 /* One virtqueue of a port.  The first line is all that an idle poll reads. */
 struct virtq_queue {
-	uint32_t active; /* a burst is running; see vring_order.h, D and E */
+	uint32_t active; /* a burst is running; see order.h, D and E */
 	bool cheap_barrier;
 	bool filter;
 	bool zen5;    /* how long packets are copied: virtq_simple.h */

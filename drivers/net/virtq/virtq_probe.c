@@ -12,7 +12,7 @@
 #include "ipc_listener.h"
 #include "virtq_burst.h"
 #include "virtq_ctrl.h"
-#include "vring_order.h"
+#include "order.h"
 
 #define CONNECTOR_ENV "RTE_PMD_VIRTQ_CONNECTOR"
 

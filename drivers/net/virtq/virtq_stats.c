@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "virtq_ethdev.h"
-#include "vring_order.h"
+#include "order.h"
 
 /* The data thread goes on counting: a reset remembers where it stood. */
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_VRING_ABI_H
-#define VIRTQ_VRING_ABI_H
+#ifndef VIRTQ_VIRTIO_ABI_H
+#define VIRTQ_VIRTIO_ABI_H
 
 /*
- * vring_abi.h - what the virtio specification (1.1, and 0.9 for legacy) lays
+ * virtio_abi.h - what the virtio specification (1.1, and 0.9 for legacy) lays
  * down in guest memory, and nothing else.  Little-endian hosts only: there
  * legacy (guest-endian) and modern (little-endian) devices look alike.
  */
@@ -119,4 +119,4 @@ _Static_assert(sizeof(struct vring_packed_desc) == 16, "virtio 2.7.13");
 _Static_assert(sizeof(struct vring_packed_event) == 4, "virtio 2.7.14");
 _Static_assert(sizeof(struct virtio_net_hdr) == VIRTIO_NET_HDR_MODERN, "virtio 5.1.6");
 
-#endif /* VIRTQ_VRING_ABI_H */
+#endif /* VIRTQ_VIRTIO_ABI_H */

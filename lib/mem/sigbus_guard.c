@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "vring_order.h"
+#include "order.h"
 
 /* A port has at most 64 regions and a state page; a machine has few ports. */
 #define GUARD_SLOTS 8192u

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_VRING_ORDER_H
-#define VIRTQ_VRING_ORDER_H
+#ifndef VIRTQ_ORDER_H
+#define VIRTQ_ORDER_H
 
 /*
- * vring_order.h - the only atomics and fences of lib and drivers.  Each names
+ * order.h - the only atomics and fences of lib and drivers.  Each names
  * its partner; doc/architecture.md lists the pairs.
  *
  *   A  used entries, then used index       -> guest reads index, then entries
@@ -198,4 +198,4 @@ order_acquire32(const uint32_t *p)
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
-#endif /* VIRTQ_VRING_ORDER_H */
+#endif /* VIRTQ_ORDER_H */
