@@ -5,9 +5,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
-#include "vring_core.h"
+#include "vring_notify.h"
 #include "order.h"
 
 #define BIT(n) (1ull << (n))
@@ -36,19 +35,6 @@ area(const struct guest_mem *mem, const char *name, uint64_t addr, uint64_t len,
 		snprintf(err, err_size, "%s at 0x%llx, %llu bytes, is outside the guest's memory",
 			 name, (unsigned long long)addr, (unsigned long long)len);
 	return p;
-}
-
-/* The data thread polls: a notification would only cost the guest an exit.  With
- * event indices the guest notifies when it passes ours, once in 65536 chains. */
-static void
-ask_for_silence(struct vring *vr)
-{
-	if (vr->packed)
-		order_write16(&vr->device_event->flags, VRING_PACKED_EVENT_DISABLE);
-	else if (vr->event_idx)
-		order_write16(vring_split_avail_event(vr), (uint16_t)(vr->last_avail - 1));
-	else
-		order_write16(&vr->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
 static int
@@ -124,12 +110,9 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 	if ((vr->packed ? packed_init : split_init)(vr, cfg, err, err_size) != 0)
 		return -1;
 	vr->mem = cfg->mem;
-	vr->run = cfg->run;
-	vr->pos = cfg->pos;
-	vr->journal = cfg->journal;
-	vr->generation = cfg->generation;
+	vr->state = cfg->state;
 	vr->size = (uint16_t)cfg->size;
-	vr->signalled = vr->last_used;
+	vr->event_used = vr->last_used;
 	vr->in_order = cfg->features & BIT(VIRTIO_F_IN_ORDER);
 	vr->event_idx = cfg->features & BIT(VIRTIO_F_EVENT_IDX);
 	vr->indirect = cfg->features & BIT(VIRTIO_F_INDIRECT_DESC);
@@ -138,7 +121,7 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 			      ? VIRTIO_NET_HDR_MODERN
 			      : VIRTIO_NET_HDR_LEGACY;
 	vr->call_fd = cfg->call_fd;
-	ask_for_silence(vr);
+	vring_suppress_kicks(vr);
 	return 0;
 }
 
@@ -154,40 +137,22 @@ vring_fault_text(enum vring_fault fault)
 	switch (fault) {
 	case VRING_OK:
 		return "no fault";
-	case VRING_F_AVAIL_JUMP:
+	case VRING_FAULT_AVAIL_JUMP:
 		return "the available index is ahead by more than the ring's size";
-	case VRING_F_HEAD:
+	case VRING_FAULT_HEAD:
 		return "an available entry is not the number of a descriptor";
-	case VRING_F_NEXT:
+	case VRING_FAULT_NEXT:
 		return "a descriptor's next field is not the number of a descriptor";
-	case VRING_F_LOOP:
+	case VRING_FAULT_LOOP:
 		return "a descriptor chain is a loop or too long";
-	case VRING_F_ADDRESS:
+	case VRING_FAULT_ADDRESS:
 		return "a buffer is outside the guest's memory";
-	case VRING_F_DIRECTION:
+	case VRING_FAULT_DIRECTION:
 		return "a descriptor has the wrong direction for its queue";
-	case VRING_F_INDIRECT:
+	case VRING_FAULT_INDIRECT:
 		return "an indirect descriptor is malformed";
-	case VRING_F_SHORT_BUFFER:
+	case VRING_FAULT_SHORT_BUFFER:
 		return "a receive buffer is shorter than the network header";
 	}
 	return "unknown fault";
-}
-
-bool
-vring_overdue(const struct vring *vr, struct vring_watch *w)
-{
-	uint32_t published = order_read32(&vr->published);
-	bool moved = published != w->published, due = w->moved && !moved;
-
-	w->published = published;
-	w->moved = moved;
-	return due && published - order_read32(&vr->heard_at) >= VRING_QUIET;
-}
-
-void
-vring_kick_guest(const struct vring *vr)
-{
-	if (vr->call_fd >= 0)
-		(void)eventfd_write(vr->call_fd, 1);
 }

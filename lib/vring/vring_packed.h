@@ -5,14 +5,16 @@
 #define VIRTQ_VRING_PACKED_H
 
 /*
- * vring_packed.h - packed virtqueues (virtio 2.7): snapshot, publish, notify.
+ * vring_packed.h - packed virtqueues (virtio 2.7): snapshots of chains, used
+ * descriptors and their journal.
  * Data thread only.
  *
  * Chains are returned in the order in which they came and completely, so the
  * used descriptor of a chain goes to the slot where the chain began.
  */
 
-#include "vring_core.h"
+#include "vring_batch.h"
+#include "vring_notify.h"
 
 /* Slot and wrap counter `ahead` places behind the next one; ahead <= size. */
 static inline uint16_t
@@ -54,17 +56,17 @@ vring_packed_indirect(const struct vring *vr, const struct vring_packed_desc *ou
 
 	if (!vr->indirect || (outer->flags & VRING_DESC_F_NEXT) || outer->len % 16 != 0 ||
 	    entries == 0 || entries > VRING_MAX_CHAIN || outer->addr > UINT64_MAX - outer->len)
-		return VRING_F_INDIRECT;
+		return VRING_FAULT_INDIRECT;
 	for (uint32_t i = 0; i < entries; i++) {
 		const uint8_t *at = guest_mem_host(vr->mem, outer->addr + 16ull * i, 16);
 		struct vring_packed_desc d;
 		enum vring_fault fault;
 
 		if (!at)
-			return VRING_F_ADDRESS;
+			return VRING_FAULT_ADDRESS;
 		d = vring_packed_snapshot_desc(at);
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			return VRING_F_INDIRECT;
+			return VRING_FAULT_INDIRECT;
 		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK)
 			return fault;
@@ -88,12 +90,13 @@ vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batc
 		c->head = d.id;
 		/* only alone: a list does not end in a table (2.7.17) */
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			return n == 0 ? vring_packed_indirect(vr, &d, dir, b, c) : VRING_F_INDIRECT;
+			return n == 0 ? vring_packed_indirect(vr, &d, dir, b, c)
+				      : VRING_FAULT_INDIRECT;
 		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
 			return fault;
 	}
-	return VRING_F_LOOP;
+	return VRING_FAULT_LOOP;
 }
 
 /*
@@ -149,18 +152,17 @@ vring_packed_place(const struct vring *vr, uint32_t ahead)
 static inline void
 vring_packed_note(const struct vring *vr, uint16_t k, uint32_t ahead, uint16_t id, uint32_t len)
 {
-	if (vr->pos)
-		vr->journal[k] = vring_packed_place(vr, ahead) | (uint32_t)id << 16 |
-				 (uint64_t)len << 32;
+	if (vr->state.pos)
+		vr->state.journal[k] = ring_state_used(vring_packed_place(vr, ahead), id, len);
 }
 
 /* H: all n are noted; `slots` will be returned. */
 static inline void
 vring_packed_begin(const struct vring *vr, uint16_t n, uint16_t slots)
 {
-	if (vr->pos)
-		order_release64(vr->pos, vring_pos_word(vring_packed_place(vr, slots),
-							vring_packed_place(vr, 0), n));
+	if (vr->state.pos)
+		order_release64(vr->state.pos, ring_state_pos(vring_packed_place(vr, slots),
+							      vring_packed_place(vr, 0), n));
 }
 
 /* Second half of a used descriptor: length, id and flags (2.7.14). */
@@ -187,48 +189,15 @@ vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t le
 	order_release64((uint64_t *)&vr->slot[slot] + 1, vring_packed_used_word(wrap, id, len));
 }
 
-/* Whether the guest asked to be told, by its event area (2.7.10). */
-static inline bool
-vring_packed_wants(struct vring *vr, uint16_t old)
-{
-	uint16_t flags = order_read16(&vr->driver_event->flags);
-	bool off = flags == VRING_PACKED_EVENT_DISABLE,
-	     quiet = vr->published - vr->heard_at >= VRING_QUIET;
-	uint16_t off_wrap, event;
-
-	vring_heard(vr, off);
-	if (off)
-		return false;
-	/* when it turned them on, and behind what, was perhaps not seen */
-	if (quiet || flags != VRING_PACKED_EVENT_DESC || !vr->event_idx)
-		return true;
-	off_wrap = order_read16(&vr->driver_event->off_wrap);
-	event = off_wrap & (uint16_t)~VRING_PACKED_WRAP;
-	if (!!(off_wrap & VRING_PACKED_WRAP) != vr->wrap)
-		event -= vr->size;
-	if (vr->last_used <= old)
-		old -= vr->size;
-	return vring_need_event(event, vr->last_used, old);
-}
-
-/* Moves on by the slots of the chains whose used descriptors were written, and
- * tells the guest if it asked.  Returns whether it was told. */
+/* Advances over the slots of the chains whose used descriptors were written, publishes
+ * the position, and interrupts the guest if it asked for it; returns whether it did. */
 static inline bool
 vring_packed_publish(struct vring *vr, uint16_t slots)
 {
-	uint16_t old = vr->signalled;
-	bool tell;
-
 	vr->last_avail = vring_packed_slot(vr, slots, &vr->wrap);
 	vr->last_used = vr->last_avail;
-	vring_publish_pos(vr, vring_packed_place(vr, 0));
-	if (vring_loud(vr))
-		order_fence();
-	tell = vring_packed_wants(vr, old);
-	vr->signalled = vr->last_used;
-	if (tell)
-		vring_tell(vr);
-	return tell;
+	ring_state_publish(&vr->state, vring_packed_place(vr, 0));
+	return vring_notify(vr, true);
 }
 
 #endif /* VIRTQ_VRING_PACKED_H */

@@ -5,11 +5,12 @@
 #define VIRTQ_VRING_SPLIT_H
 
 /*
- * vring_split.h - split virtqueues (virtio 2.6): snapshot, publish, notify.
+ * vring_split.h - split virtqueues (virtio 2.6): snapshots of chains, used entries.
  * Data thread only.
  */
 
-#include "vring_core.h"
+#include "vring_batch.h"
+#include "vring_notify.h"
 
 /* Chains that the guest has made available, as far as we need to know: its index
  * is looked at again when fewer than `want` are left of those we know of, because
@@ -25,7 +26,7 @@ vring_split_available(struct vring *vr, uint16_t want)
 	n = (uint16_t)(idx - vr->last_avail);
 	/* not kept: the same burst may ask again */
 	if (n > vr->size) {
-		vr->fault = VRING_F_AVAIL_JUMP;
+		vr->fault = VRING_FAULT_AVAIL_JUMP;
 		return 0;
 	}
 	vr->avail_idx = idx;
@@ -43,28 +44,28 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uin
 
 	if (!vr->indirect || (outer->flags & VRING_DESC_F_NEXT) || outer->len % 16 != 0 ||
 	    entries == 0 || entries > VRING_MAX_CHAIN)
-		return VRING_F_INDIRECT;
+		return VRING_FAULT_INDIRECT;
 	for (uint32_t seen = 0; seen < entries && direct + seen < VRING_MAX_CHAIN; seen++) {
 		enum vring_fault fault;
 		struct vring_desc d;
 		const uint8_t *at;
 
 		if (outer->addr > UINT64_MAX - 16ull * i)
-			return VRING_F_ADDRESS;
+			return VRING_FAULT_ADDRESS;
 		at = guest_mem_host(vr->mem, outer->addr + 16ull * i, 16);
 		if (!at)
-			return VRING_F_ADDRESS;
+			return VRING_FAULT_ADDRESS;
 		d = vring_desc_snapshot(at);
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			return VRING_F_INDIRECT;
+			return VRING_FAULT_INDIRECT;
 		fault = vring_add_desc(vr, b, c, d.addr, d.len, d.flags, dir);
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
 			return fault;
 		if (d.next >= entries)
-			return VRING_F_NEXT;
+			return VRING_FAULT_NEXT;
 		i = d.next;
 	}
-	return VRING_F_LOOP;
+	return VRING_FAULT_LOOP;
 }
 
 /* One chain, from its head to its end. */
@@ -85,10 +86,10 @@ vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir, str
 		if (fault != VRING_OK || !(d.flags & VRING_DESC_F_NEXT))
 			return fault;
 		if (d.next >= vr->size)
-			return VRING_F_NEXT;
+			return VRING_FAULT_NEXT;
 		i = d.next;
 	}
-	return VRING_F_LOOP;
+	return VRING_FAULT_LOOP;
 }
 
 /*
@@ -107,7 +108,7 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 		uint16_t slot = (uint16_t)(vr->last_avail + from + added) & vr->mask;
 		struct vring_chain *c = &b->chain[b->nchain];
 		uint16_t head = order_read16(&vr->avail->ring[slot]);
-		enum vring_fault fault = VRING_F_HEAD;
+		enum vring_fault fault = VRING_FAULT_HEAD;
 
 		*c = (struct vring_chain){.head = head, .first = b->nseg, .at = b->slots};
 		if (head < vr->size)
@@ -151,33 +152,16 @@ vring_split_retreat(struct vring *vr, uint16_t n)
 	vr->last_used -= n;
 }
 
-/* Gives n chains back, and those that vring_split_advance() left behind: moves the
- * used index, says where we are, and tells the guest if it asked.  Returns whether
- * it was told. */
+/* Returns n chains and those that vring_split_advance() passed: moves the used index,
+ * publishes the position, and interrupts the guest if it asked for it; returns whether
+ * it did. */
 static inline bool
 vring_split_publish(struct vring *vr, uint16_t n)
 {
-	uint16_t old = vr->signalled;
-	bool tell;
-
 	vring_split_advance(vr, n);
 	order_release16(&vr->used->idx, vr->last_used);
-	vring_publish_pos(vr, vr->last_used);
-	if (vring_loud(vr))
-		order_fence();
-	if (vr->event_idx) {
-		/* off cannot be told from far ahead: never quiet */
-		tell = vring_need_event(order_read16(vring_split_used_event(vr)), vr->last_used,
-					old);
-		vr->signalled = vr->last_used;
-		vring_heard(vr, false);
-	} else {
-		tell = !(order_read16(&vr->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
-		vring_heard(vr, !tell);
-	}
-	if (tell)
-		vring_tell(vr);
-	return tell;
+	ring_state_publish(&vr->state, vr->last_used);
+	return vring_notify(vr, false);
 }
 
 #endif /* VIRTQ_VRING_SPLIT_H */

@@ -19,6 +19,7 @@
 
 #include "sigbus_guard.h"
 #include "order.h"
+#include "vring_notify.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -219,10 +220,10 @@ queue_config(const struct virtq_port *port, uint32_t i, const struct virtq_ipc_r
 		.used = pos->used,
 		.at_used_idx = !(pos->flags & VIRTQ_IPC_POS_VALID),
 		.mem = port->mem,
-		.run = &port->state->run.run,
-		.pos = (uint64_t *)&port->state->queue[i].pos,
-		.journal = (uint64_t *)port->state->queue[i].journal,
-		.generation = port->start.generation,
+		.state.run = &port->state->run.run,
+		.state.pos = (uint64_t *)&port->state->queue[i].pos,
+		.state.journal = (uint64_t *)port->state->queue[i].journal,
+		.state.generation = port->start.generation,
 		.call_fd = port->queue[i].call_fd,
 	};
 }
@@ -570,7 +571,7 @@ virtq_wake_waiting(struct virtq_port *port)
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
 
-		if (q->vring && vring_overdue(q->vring, &q->watch))
+		if (q->vring && vring_watch_overdue(q->vring, &q->watch))
 			virtq_ctrl_signal(port->connector, q->call_fd);
 	}
 }

@@ -118,9 +118,9 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	uint64_t bytes = 0;
 
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
-	n = RTE_MIN(n, vring_ring_available(vr, n, packed));
+	n = RTE_MIN(n, vring_any_available(vr, n, packed));
 	vring_batch_begin(&b);
-	n = vring_ring_snapshot(vr, VRING_DEQ, &b, n, packed);
+	n = vring_any_snapshot(vr, VRING_DEQ, &b, n, packed);
 	if (n == 0)
 		return 0;
 	n = virtq_deq_alloc(q, spare, n);
@@ -168,7 +168,7 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 		rte_pktmbuf_free_bulk(pkts, got);
 		return 0;
 	}
-	q->stats.notified += vring_ring_return(vr, &b, i, packed);
+	q->stats.notified += vring_any_return(vr, &b, i, packed);
 	q->stats.packets += got;
 	q->stats.bytes += bytes;
 	return got;
@@ -227,7 +227,7 @@ virtq_deq_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkt
 static __rte_always_inline bool
 virtq_waiting(struct vring *vr)
 {
-	return vr->packed ? vring_ring_waiting(vr, true) : vring_ring_waiting(vr, false);
+	return vr->packed ? vring_any_waiting(vr, true) : vring_any_waiting(vr, false);
 }
 
 static __rte_always_inline uint16_t

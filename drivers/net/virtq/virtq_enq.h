@@ -45,11 +45,11 @@ virtq_enq_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint3
 			return VIRTQ_NEVER_FITS;
 		if (b->nchain == avail)
 			return VIRTQ_NOT_NOW;
-		if (vring_ring_snapshot(vr, VRING_ENQ, b, 1, packed) == 0)
+		if (vring_any_snapshot(vr, VRING_ENQ, b, 1, packed) == 0)
 			return b->full && alone ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
 		/* each buffer holds at least a header (5.1.6.3.1) */
 		if (unlikely(c->len < vr->hdr_len)) {
-			vr->fault = VRING_F_SHORT_BUFFER;
+			vr->fault = VRING_FAULT_SHORT_BUFFER;
 			return VIRTQ_NOT_NOW;
 		}
 		room = room > UINT32_MAX - c->len ? UINT32_MAX : room + c->len;
@@ -130,7 +130,7 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 
 	vring_batch_begin(&b);
 	/* one more than fit: what is behind a full batch is there, and not "no buffer" */
-	avail = vring_ring_available(vr, VRING_BATCH + 1, packed);
+	avail = vring_any_available(vr, VRING_BATCH + 1, packed);
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
 	for (i = 0; i < n; i++) {
 		uint16_t first = b.nchain;
@@ -170,7 +170,7 @@ virtq_enq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 			*more = false;
 			return 0;
 		}
-		q->stats.notified += vring_ring_return(vr, &b, b.nchain, packed);
+		q->stats.notified += vring_any_return(vr, &b, b.nchain, packed);
 	}
 	rte_pktmbuf_free_bulk(pkts, i);
 	q->stats.packets += np;

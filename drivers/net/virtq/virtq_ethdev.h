@@ -21,7 +21,7 @@
 #include "guest_mem.h"
 #include "ipc_session.h"
 #include "virtq_ipc.h"
-#include "vring.h"
+#include "vring_notify.h"
 
 #define VIRTQ_MAX_MACS 64u
 

@@ -235,7 +235,7 @@ virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 	__m256i place = _mm256_add_epi64(_mm256_set1_epi64x(vring_packed_place(vr, 0)),
 					 _mm256_set_epi64x(3, 2, 1, 0));
 	uint64_t *at = (uint64_t *)&vr->slot[vr->last_avail] + 1;
-	uint64_t *journal = vr->pos ? vr->journal : NULL;
+	uint64_t *journal = vr->state.pos ? vr->state.journal : NULL;
 	uint64_t word[VRING_BURST] __attribute__((aligned(64)));
 	uint16_t i;
 

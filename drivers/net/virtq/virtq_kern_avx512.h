@@ -238,7 +238,7 @@ virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 	uint64_t *at = (uint64_t *)&vr->slot[vr->last_avail];
 	uint16_t i;
 
-	if (vr->pos) {
+	if (vr->state.pos) {
 		__m512i place = _mm512_add_epi64(_mm512_set1_epi64(vring_packed_place(vr, 0)),
 						 order);
 
@@ -248,7 +248,7 @@ virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 			id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&s->id[i]));
 			len = _mm512_cvtepu32_epi64(_mm256_load_si256((const __m256i *)&s->len[i]));
 			_mm512_mask_storeu_epi64(
-				&vr->journal[i], virtq_first8(n - i),
+				&vr->state.journal[i], virtq_first8(n - i),
 				_mm512_or_epi64(_mm512_or_epi64(place, _mm512_slli_epi64(id, 16)),
 						_mm512_slli_epi64(len, 32)));
 			place = _mm512_add_epi64(place, _mm512_set1_epi64(8));

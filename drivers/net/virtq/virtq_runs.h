@@ -9,7 +9,7 @@
  * fast paths of both directions have in common.  Needs a virtq_kern_*.h in front.
  */
 
-#include "vring_ring.h"
+#include "vring_any.h"
 
 /* Chains that a run of the fast path may take: no further than the end of a
  * packed ring, where its wrap counter turns. */

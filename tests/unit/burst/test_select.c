@@ -69,7 +69,7 @@ leave_alone(enum left_alone why, bool rx, uint64_t features)
 		else if (why == NO_RING)
 			worlds[i].q.view = NULL;
 		else
-			worlds[i].vr.fault = VRING_F_LOOP;
+			worlds[i].vr.fault = VRING_FAULT_LOOP;
 	}
 	if (rx)
 		case_rx(&c, 32);

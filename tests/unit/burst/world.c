@@ -115,10 +115,10 @@ world_start(struct world *w, const struct vring_config *where, unsigned int pool
 	w->run = GENERATION;
 	memset(&w->state, 0xdd, sizeof(w->state));
 	cfg.mem = &w->mem;
-	cfg.run = &w->run;
-	cfg.generation = GENERATION;
-	cfg.pos = with_pos ? (uint64_t *)&w->state.pos : NULL;
-	cfg.journal = with_pos ? (uint64_t *)w->state.journal : NULL;
+	cfg.state.run = &w->run;
+	cfg.state.generation = GENERATION;
+	cfg.state.pos = with_pos ? (uint64_t *)&w->state.pos : NULL;
+	cfg.state.journal = with_pos ? (uint64_t *)w->state.journal : NULL;
 	cfg.call_fd = w->call_fd;
 	if (vring_init(&w->vr, &cfg, err, sizeof(err)) != 0) {
 		fprintf(stderr, "vring_init: %s\n", err);
@@ -144,8 +144,8 @@ vring_differs(const struct vring *a, const struct vring *b)
 {
 	if (a->last_avail != b->last_avail || a->last_used != b->last_used || a->wrap != b->wrap)
 		return "position of the ring";
-	if (a->signalled != b->signalled)
-		return "vr->signalled";
+	if (a->event_used != b->event_used)
+		return "vr->event_used";
 	if (a->fault != b->fault)
 		return "vr->fault";
 	return NULL;

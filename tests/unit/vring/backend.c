@@ -43,18 +43,18 @@ unsigned int
 be_deq(struct vring *vr, struct be_packet *to, unsigned int max)
 {
 	struct vring_batch b;
-	uint16_t n = vring_ring_available(vr, UINT16_MAX, vr->packed);
+	uint16_t n = vring_any_available(vr, UINT16_MAX, vr->packed);
 
 	vring_batch_begin(&b);
 	if (n > max)
 		n = (uint16_t)max;
-	n = vring_ring_snapshot(vr, VRING_DEQ, &b, n, vr->packed);
+	n = vring_any_snapshot(vr, VRING_DEQ, &b, n, vr->packed);
 	for (uint16_t i = 0; i < n; i++) {
 		to[i].len = chain_read(&b, &b.chain[i], to[i].data, BE_PACKET_MAX);
 		b.chain[i].len = 0;
 	}
 	if (n > 0)
-		vring_ring_return(vr, &b, n, vr->packed);
+		vring_any_return(vr, &b, n, vr->packed);
 	return n;
 }
 
@@ -93,15 +93,15 @@ unsigned int
 be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 {
 	struct vring_batch b;
-	uint16_t avail = vring_ring_available(vr, UINT16_MAX, vr->packed);
+	uint16_t avail = vring_any_available(vr, UINT16_MAX, vr->packed);
 	uint16_t half = (uint16_t)(avail < 8 ? avail / 2 : 4);
 	uint16_t done = 0;
 	unsigned int sent = 0;
 
 	vring_batch_begin(&b);
 	/* in two steps, because a driver may ask for more when it needs more */
-	if (vring_ring_snapshot(vr, VRING_ENQ, &b, half, vr->packed) == half)
-		vring_ring_snapshot(vr, VRING_ENQ, &b, (uint16_t)(avail - half), vr->packed);
+	if (vring_any_snapshot(vr, VRING_ENQ, &b, half, vr->packed) == half)
+		vring_any_snapshot(vr, VRING_ENQ, &b, (uint16_t)(avail - half), vr->packed);
 	while (sent < n) {
 		uint16_t count = chains_for(vr, &b, done, from[sent].len);
 
@@ -112,6 +112,6 @@ be_enq(struct vring *vr, struct be_packet *from, unsigned int n)
 		sent++;
 	}
 	if (done > 0)
-		vring_ring_return(vr, &b, done, vr->packed);
+		vring_any_return(vr, &b, done, vr->packed);
 	return sent;
 }

@@ -5,14 +5,14 @@
 #define TEST_BACKEND_H
 
 /*
- * backend.h - the plainest device side that vring_ring.h allows: snapshot, copy
+ * backend.h - the plainest device side that vring_any.h allows: snapshot, copy
  * byte for byte, return.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vring_ring.h"
+#include "vring_any.h"
 
 #define BE_PACKET_MAX 65600u /* 64 KiB and a header */
 

@@ -20,10 +20,10 @@ fix_config(struct fix *f, uint64_t features)
 		.avail = f->gr.layout.start,
 		.used = f->gr.layout.start,
 		.mem = fix_ram.mem,
-		.run = &f->run,
-		.pos = &f->pos,
-		.journal = f->journal,
-		.generation = GENERATION,
+		.state.run = &f->run,
+		.state.pos = &f->pos,
+		.state.journal = f->journal,
+		.state.generation = GENERATION,
 		.call_fd = f->call,
 	};
 }
@@ -81,10 +81,10 @@ fix_good(struct fix *f, enum vring_dir dir)
 uint16_t
 fix_snapshot(struct fix *f, enum vring_dir dir)
 {
-	uint16_t n = vring_ring_available(&f->vr, UINT16_MAX, f->vr.packed);
+	uint16_t n = vring_any_available(&f->vr, UINT16_MAX, f->vr.packed);
 
 	vring_batch_begin(&f->b);
-	return vring_ring_snapshot(&f->vr, dir, &f->b, n, f->vr.packed);
+	return vring_any_snapshot(&f->vr, dir, &f->b, n, f->vr.packed);
 }
 
 void
@@ -123,7 +123,7 @@ fix_return(struct fix *f, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++)
 		f->b.chain[i].len = 0;
-	return vring_ring_return(&f->vr, &f->b, n, f->vr.packed);
+	return vring_any_return(&f->vr, &f->b, n, f->vr.packed);
 }
 
 void

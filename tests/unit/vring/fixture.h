@@ -11,7 +11,7 @@
 #include <CUnit/CUnit.h>
 
 #include "guest_ring.h"
-#include "vring_ring.h"
+#include "vring_any.h"
 
 #define BIT(n) (1ull << (n))
 #define F_INDIRECT BIT(28)
@@ -29,7 +29,7 @@ struct fix {
 	struct vring_batch b;
 	uint32_t run;
 	uint64_t pos;
-	uint64_t journal[VRING_JOURNAL]; /* packed */
+	uint64_t journal[RING_JOURNAL]; /* packed */
 	int call;
 	char err[256];
 	uint64_t good; /* address of the good buffer that fix_good() posted */

@@ -40,25 +40,26 @@ test_loop(void)
 	struct gr_buf b;
 
 	/* one that names itself, with bytes and without, and a ring of two */
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD}, VRING_F_LOOP);
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_NEXT, BAD}, VRING_F_LOOP);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, BAD}, VRING_F_LOOP);
+	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD}, VRING_FAULT_LOOP);
+	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_NEXT, BAD}, VRING_FAULT_LOOP);
+	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, BAD},
+		 VRING_FAULT_LOOP);
 	fix_up_size(&f, SIZE, F_VERSION_1);
 	fix_good(&f, VRING_DEQ);
 	b = fix_buf(&f, VRING_DEQ);
 	gr_set_desc(&f.gr, 5, (struct gr_desc){b.addr, 8, GR_NEXT, BAD});
 	post_bad(&f, (struct gr_desc){b.addr, 8, GR_NEXT, 5});
-	fix_expect_fault(&f, VRING_DEQ, VRING_F_LOOP);
+	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
 	fix_down(&f);
 }
 
 static void
 test_next_beyond(void)
 {
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, SIZE}, VRING_F_NEXT);
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x8000}, VRING_F_NEXT);
+	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, SIZE}, VRING_FAULT_NEXT);
+	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x8000}, VRING_FAULT_NEXT);
 	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, 0xffff},
-		 VRING_F_NEXT);
+		 VRING_FAULT_NEXT);
 }
 
 /* Without NEXT the field means nothing. */
@@ -86,7 +87,7 @@ test_head_beyond(void)
 		fix_good(&f, VRING_DEQ);
 		gr_push_avail(&f.gr, heads[i]);
 		gr_publish(&f.gr);
-		fix_expect_fault(&f, VRING_DEQ, VRING_F_HEAD);
+		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_HEAD);
 		fix_down(&f);
 	}
 }
@@ -105,7 +106,7 @@ test_avail_jump(void)
 			fix_up(&f, &l, F_VERSION_1);
 			gr_set_avail_idx(&f.gr, (uint16_t)(starts[s] + jumps[j]));
 			CU_ASSERT_EQUAL(vring_split_available(&f.vr, UINT16_MAX), 0);
-			CU_ASSERT_EQUAL(f.vr.fault, VRING_F_AVAIL_JUMP);
+			CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_AVAIL_JUMP);
 			fix_down(&f);
 		}
 	}
@@ -136,10 +137,10 @@ test_direction(void)
 	struct fix f;
 	struct gr_buf b;
 
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_F_DIRECTION);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, 0, 0}, VRING_F_DIRECTION);
+	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_FAULT_DIRECTION);
+	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, 0, 0}, VRING_FAULT_DIRECTION);
 	/* an empty buffer has a direction, too */
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_F_DIRECTION);
+	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_FAULT_DIRECTION);
 	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
 		uint16_t right = dir == VRING_ENQ ? GR_WRITE : 0;
 
@@ -149,7 +150,7 @@ test_direction(void)
 		/* the second of two: readable behind writable and the reverse */
 		gr_set_desc(&f.gr, 3, (struct gr_desc){b.addr, 8, right ^ GR_WRITE, 0});
 		post_bad(&f, (struct gr_desc){b.addr, 8, right | GR_NEXT, 3});
-		fix_expect_fault(&f, dir, VRING_F_DIRECTION);
+		fix_expect_fault(&f, dir, VRING_FAULT_DIRECTION);
 		fix_down(&f);
 	}
 }
@@ -220,9 +221,9 @@ test_address_outside(void)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		bad_desc(VRING_DEQ, (struct gr_desc){bad[i].addr, bad[i].len, 0, 0},
-			 VRING_F_ADDRESS);
+			 VRING_FAULT_ADDRESS);
 		bad_desc(VRING_ENQ, (struct gr_desc){bad[i].addr, bad[i].len, GR_WRITE, 0},
-			 VRING_F_ADDRESS);
+			 VRING_FAULT_ADDRESS);
 	}
 }
 
@@ -297,7 +298,7 @@ test_longest_chain(void)
 		fix_good(&f, VRING_DEQ);
 		CU_ASSERT(gr_add(&f.gr, bufs, VRING_MAX_CHAIN + 1, 0, NULL) >= 0);
 		gr_publish(&f.gr);
-		fix_expect_fault(&f, VRING_DEQ, VRING_F_LOOP);
+		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
 		fix_down(&f);
 	}
 }
@@ -314,7 +315,7 @@ test_fault_keeps_batch(void)
 	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x4000});
 	fix_good(&f, VRING_DEQ);
 	CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 5);
-	CU_ASSERT_EQUAL(f.vr.fault, VRING_F_NEXT);
+	CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_NEXT);
 	CU_ASSERT_EQUAL(f.b.nchain, 5);
 	CU_ASSERT_EQUAL(f.b.nseg, 5);
 	for (uint16_t i = 0; i < 5; i++) {

@@ -315,8 +315,9 @@ test_wrapping_buffer(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(vr.mem);
 	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 9, 10), VRING_OK);
 	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX, 0), VRING_OK);
-	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 9, 11), VRING_F_ADDRESS);
-	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 4095, 8192), VRING_F_ADDRESS);
+	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 9, 11), VRING_FAULT_ADDRESS);
+	CU_ASSERT_EQUAL(vring_add_buffer(&vr, &b, &c, UINT64_MAX - 4095, 8192),
+			VRING_FAULT_ADDRESS);
 	guest_mem_free((struct guest_mem *)vr.mem);
 }
 

@@ -100,7 +100,7 @@ test_length(void)
 		uint64_t table = start(&f, VRING_DEQ, FEAT, 4);
 
 		post(&f, table, bad[i], 0, 0);
-		fix_expect_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 		fix_down(&f);
 	}
 }
@@ -127,7 +127,7 @@ test_nested(void)
 
 		gr_set_table(&f.gr, table, at, (struct gr_desc){table, 48, GR_INDIRECT, 0});
 		post(&f, table, 48, 0, 0);
-		fix_expect_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 		fix_down(&f);
 	}
 }
@@ -139,7 +139,7 @@ test_with_next(void)
 	uint64_t table = start(&f, VRING_DEQ, FEAT, 2);
 
 	post(&f, table, 32, GR_NEXT, 0);
-	fix_expect_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 	fix_down(&f);
 }
 
@@ -150,7 +150,7 @@ test_not_negotiated(void)
 	uint64_t table = start(&f, VRING_DEQ, F_VERSION_1, 2);
 
 	post(&f, table, 32, 0, 0);
-	fix_expect_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 	fix_down(&f);
 }
 
@@ -175,7 +175,7 @@ test_table_outside(void)
 
 		start(&f, VRING_DEQ, FEAT, 1);
 		post(&f, bad[i], 32, 0, 0);
-		fix_expect_fault(&f, VRING_DEQ, VRING_F_ADDRESS);
+		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_ADDRESS);
 		fix_down(&f);
 	}
 }
@@ -191,7 +191,7 @@ test_table_past_end(void)
 	gr_set_table(&f.gr, table, 0, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 1});
 	gr_set_table(&f.gr, table, 1, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 2});
 	post(&f, table, 48, 0, 0);
-	fix_expect_fault(&f, VRING_DEQ, VRING_F_ADDRESS);
+	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_ADDRESS);
 	fix_down(&f);
 }
 
@@ -212,7 +212,7 @@ test_table_wraps(void)
 	f.gr.avail_idx = 0;
 	post(&f, UINT64_MAX - 15, 32, 0, 0);
 	CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
-	CU_ASSERT_EQUAL(f.vr.fault, VRING_F_ADDRESS);
+	CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_ADDRESS);
 	guest_mem_free((struct guest_mem *)f.vr.mem);
 	fix_down(&f);
 }
@@ -271,7 +271,7 @@ test_next(void)
 
 		gr_set_table(&f.gr, table, 1, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, bad[i]});
 		post(&f, table, 64, 0, 0);
-		fix_expect_fault(&f, VRING_DEQ, VRING_F_NEXT);
+		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_NEXT);
 		fix_down(&f);
 	}
 }
@@ -289,7 +289,7 @@ test_loop(void)
 					     (struct gr_desc){RAM_C_ADDR, len, GR_NEXT,
 							      i < 2 ? i + 1 : to});
 			post(&f, table, 48, 0, 0);
-			fix_expect_fault(&f, VRING_DEQ, VRING_F_LOOP);
+			fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
 			fix_down(&f);
 		}
 	}
@@ -353,7 +353,7 @@ test_loop_at_once(void)
 		if (direct)
 			gr_set_desc(&f.gr, BAD, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD});
 		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 1);
-		CU_ASSERT_EQUAL(f.vr.fault, VRING_F_LOOP);
+		CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_LOOP);
 		CU_ASSERT_EQUAL(f.b.nseg, 300);
 		fix_down(&f);
 	}
@@ -366,11 +366,11 @@ test_buffers(void)
 		struct gr_desc d;
 		enum vring_fault fault;
 	} bad[] = {
-		{{RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_F_DIRECTION},
-		{{RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_F_DIRECTION},
-		{{RAM_HOLE, 8, 0, 0}, VRING_F_ADDRESS},
-		{{RAM_HOLE - 4, 8, 0, 0}, VRING_F_ADDRESS},
-		{{UINT64_MAX - 3, 8, 0, 0}, VRING_F_ADDRESS},
+		{{RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_FAULT_DIRECTION},
+		{{RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_FAULT_DIRECTION},
+		{{RAM_HOLE, 8, 0, 0}, VRING_FAULT_ADDRESS},
+		{{RAM_HOLE - 4, 8, 0, 0}, VRING_FAULT_ADDRESS},
+		{{UINT64_MAX - 3, 8, 0, 0}, VRING_FAULT_ADDRESS},
 	};
 	struct fix f;
 	uint64_t table;
@@ -385,7 +385,7 @@ test_buffers(void)
 	table = start(&f, VRING_ENQ, FEAT, 3);
 	gr_set_table(&f.gr, table, 2, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
 	post(&f, table, 48, 0, 0);
-	fix_expect_fault(&f, VRING_ENQ, VRING_F_DIRECTION);
+	fix_expect_fault(&f, VRING_ENQ, VRING_FAULT_DIRECTION);
 	fix_down(&f);
 }
 
@@ -435,7 +435,7 @@ test_behind_direct(void)
 			for (uint16_t i = 0; i < n; i++)
 				fix_expect_seg(&f, i + 1, bufs[i].addr, 1);
 		} else {
-			fix_expect_fault(&f, VRING_DEQ, VRING_F_LOOP);
+			fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
 		}
 		fix_down(&f);
 	}
@@ -444,7 +444,7 @@ test_behind_direct(void)
 	gr_set_desc(&f.gr, BAD, (struct gr_desc){table, 32, GR_INDIRECT, 0});
 	gr_push_avail(&f.gr, 4);
 	gr_publish(&f.gr);
-	fix_expect_fault(&f, VRING_DEQ, VRING_F_DIRECTION);
+	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_DIRECTION);
 	fix_down(&f);
 }
 

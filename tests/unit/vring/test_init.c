@@ -260,7 +260,7 @@ test_short_err(void)
 static void
 test_fault_texts(void)
 {
-	for (int i = VRING_OK; i <= VRING_F_SHORT_BUFFER; i++) {
+	for (int i = VRING_OK; i <= VRING_FAULT_SHORT_BUFFER; i++) {
 		const char *text = vring_fault_text(i);
 
 		CU_ASSERT(strlen(text) > 4 && text[strlen(text) - 1] != '.');

@@ -148,7 +148,7 @@ test_no_call_fd(void)
 	cfg.call_fd = -1;
 	CU_ASSERT_EQUAL(vring_init(&f.vr, &cfg, f.err, sizeof(f.err)), 0);
 	pass(&f, 2);
-	vring_kick_guest(&f.vr);
+	vring_call_guest(&f.vr);
 	CU_ASSERT_EQUAL(fix_calls(&f), 0);
 	fix_down(&f);
 }
@@ -161,8 +161,8 @@ test_kick(void)
 	/* asked or not */
 	fix_up_size(&f, 16, F_VERSION_1);
 	gr_set_no_interrupt(&f.gr, 1);
-	vring_kick_guest(&f.vr);
-	vring_kick_guest(&f.vr);
+	vring_call_guest(&f.vr);
+	vring_call_guest(&f.vr);
 	CU_ASSERT_EQUAL(fix_calls(&f), 2);
 	fix_down(&f);
 }
@@ -211,7 +211,7 @@ test_position(void)
 	CU_ASSERT_EQUAL(f.pos, position(2, 2));
 	/* nobody wants to know */
 	cfg = fix_config(&f, F_VERSION_1);
-	cfg.pos = NULL;
+	cfg.state.pos = NULL;
 	cfg.avail = 2;
 	cfg.used = 2;
 	CU_ASSERT_EQUAL(vring_init(&f.vr, &cfg, f.err, sizeof(f.err)), 0);

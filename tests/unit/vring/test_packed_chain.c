@@ -48,7 +48,7 @@ around(uint32_t size, uint16_t start, uint32_t most, uint32_t chains, uint64_t f
 		for (uint32_t k = 0; k < n && k < f.b.nseg; k++)
 			wrong += f.b.seg[k].len != bufs[k].len;
 		f.b.chain[0].len = c % 2 ? bufs[0].len : 0;
-		vring_ring_return(&f.vr, &f.b, 1, true);
+		vring_any_return(&f.vr, &f.b, 1, true);
 		wrong += vring_position(&f.vr) != want;
 		wrong += !gr_reap(&f.gr, &got, &len, NULL) || got != id;
 		wrong += len != (c % 2 ? bufs[0].len : 0) || gr_reap(&f.gr, &got, &len, NULL);
@@ -148,9 +148,9 @@ test_any_flags(void)
 		f.vr.fault = VRING_OK;
 		gp_set_slot(&f.gr, 0, (struct gp_desc){RAM_C_ADDR, 8, 7, (uint16_t)flags});
 		if (flags & GR_INDIRECT)
-			fault = VRING_F_INDIRECT;
+			fault = VRING_FAULT_INDIRECT;
 		else if (flags & GR_WRITE)
-			fault = VRING_F_DIRECTION;
+			fault = VRING_FAULT_DIRECTION;
 		if ((flags & (GP_AVAIL | GP_USED)) != GP_AVAIL) {
 			fault = VRING_OK;
 			n = 0;
@@ -197,15 +197,15 @@ test_direction(void)
 		struct fix f;
 
 		bad_desc(dir, (struct gp_desc){RAM_C_ADDR, 8, 1, right ^ GR_WRITE},
-			 VRING_F_DIRECTION);
+			 VRING_FAULT_DIRECTION);
 		/* an empty buffer has a direction, too */
 		bad_desc(dir, (struct gp_desc){RAM_C_ADDR, 0, 1, right ^ GR_WRITE},
-			 VRING_F_DIRECTION);
+			 VRING_FAULT_DIRECTION);
 		fix_up_size(&f, SIZE, FEAT);
 		fix_good(&f, dir);
 		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, right | GR_NEXT}, false);
 		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, right ^ GR_WRITE}, false);
-		fix_expect_packed_fault(&f, dir, VRING_F_DIRECTION);
+		fix_expect_packed_fault(&f, dir, VRING_FAULT_DIRECTION);
 		fix_down(&f);
 	}
 }
@@ -233,9 +233,9 @@ test_address_outside(void)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		bad_desc(VRING_DEQ, (struct gp_desc){bad[i].addr, bad[i].len, 1, 0},
-			 VRING_F_ADDRESS);
+			 VRING_FAULT_ADDRESS);
 		bad_desc(VRING_ENQ, (struct gp_desc){bad[i].addr, bad[i].len, 1, GR_WRITE},
-			 VRING_F_ADDRESS);
+			 VRING_FAULT_ADDRESS);
 	}
 }
 
@@ -300,7 +300,7 @@ test_longest(void)
 				gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, len, 1, GR_NEXT},
 					false);
 			CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
-			CU_ASSERT_EQUAL(f.vr.fault, VRING_F_LOOP);
+			CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_LOOP);
 			CU_ASSERT(f.b.ndesc <= VRING_MAX_CHAIN);
 			fix_down(&f);
 		}
@@ -317,7 +317,7 @@ test_runs_into_itself(void)
 	fix_good(&f, VRING_DEQ);
 	for (uint32_t k = 0; k < SIZE - 1; k++)
 		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, GR_NEXT}, false);
-	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_LOOP);
+	fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
 	fix_down(&f);
 }
 
@@ -334,9 +334,9 @@ test_full_batch(void)
 
 		vring_batch_begin(&f.b);
 		/* in two steps: the second goes behind the first */
-		CU_ASSERT_EQUAL(vring_ring_snapshot(&f.vr, VRING_DEQ, &f.b, 10, true), 10);
+		CU_ASSERT_EQUAL(vring_any_snapshot(&f.vr, VRING_DEQ, &f.b, 10, true), 10);
 		CU_ASSERT_FALSE(f.b.full);
-		CU_ASSERT_EQUAL(vring_ring_snapshot(&f.vr, VRING_DEQ, &f.b, 1000, true), n - 10);
+		CU_ASSERT_EQUAL(vring_any_snapshot(&f.vr, VRING_DEQ, &f.b, 1000, true), n - 10);
 		CU_ASSERT_EQUAL(f.b.full, left > VRING_BATCH);
 		CU_ASSERT_EQUAL(f.b.nchain, n);
 		CU_ASSERT_EQUAL(f.b.slots, n);

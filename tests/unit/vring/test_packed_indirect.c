@@ -111,7 +111,7 @@ test_length(void)
 		uint64_t table = start(&f, VRING_DEQ, FEAT, 4);
 
 		post(&f, table, bad[i], 0);
-		fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+		fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 		fix_down(&f);
 	}
 }
@@ -139,22 +139,22 @@ test_malformed(void)
 		table = start(&f, VRING_DEQ, FEAT, 3);
 		set_entry(&f, table, at, (struct gp_desc){table, 48, 0, GR_INDIRECT});
 		post(&f, table, 48, 0);
-		fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+		fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 		fix_down(&f);
 	}
 	table = start(&f, VRING_DEQ, FEAT, 2);
 	post(&f, table, 32, GR_NEXT);
-	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+	fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 	fix_down(&f);
 	table = start(&f, VRING_DEQ, FEAT & ~F_INDIRECT, 2);
 	post(&f, table, 32, 0);
-	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+	fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 	fix_down(&f);
 	/* behind a direct descriptor (2.7.17 allows no mix) */
 	table = start(&f, VRING_DEQ, FEAT, 2);
 	gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 0, GR_NEXT}, false);
 	post(&f, table, 32, 0);
-	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
+	fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_INDIRECT);
 	fix_down(&f);
 }
 
@@ -181,7 +181,7 @@ test_table_outside(void)
 		start(&f, VRING_DEQ, FEAT, 1);
 		ram_write(&fix_ram, RAM_D_ADDR + RAM_SIZE - 16, &good, sizeof(good));
 		post(&f, bad[i], 32, 0);
-		fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_ADDRESS);
+		fix_expect_packed_fault(&f, VRING_DEQ, VRING_FAULT_ADDRESS);
 		fix_down(&f);
 	}
 	for (size_t i = 0; i < 3; i++) {
@@ -190,7 +190,7 @@ test_table_outside(void)
 		start(&f, VRING_DEQ, FEAT, 1);
 		post(&f, wraps[i], 32, 0);
 		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 1);
-		CU_ASSERT(f.vr.fault == VRING_F_ADDRESS || f.vr.fault == VRING_F_INDIRECT);
+		CU_ASSERT(f.vr.fault == VRING_FAULT_ADDRESS || f.vr.fault == VRING_FAULT_INDIRECT);
 		fix_down(&f);
 	}
 }
@@ -211,7 +211,7 @@ test_table_wraps(void)
 	memcpy(f.vr.mem->region[1].host, &d, sizeof(d));
 	post(&f, UINT64_MAX - 15, 32, 0);
 	CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
-	CU_ASSERT(f.vr.fault == VRING_F_ADDRESS || f.vr.fault == VRING_F_INDIRECT);
+	CU_ASSERT(f.vr.fault == VRING_FAULT_ADDRESS || f.vr.fault == VRING_FAULT_INDIRECT);
 	guest_mem_free((struct guest_mem *)f.vr.mem);
 	fix_down(&f);
 }
@@ -246,12 +246,12 @@ test_bad_buffers(void)
 		struct gp_desc d;
 		enum vring_fault fault;
 	} bad[] = {
-		{{RAM_C_ADDR, 8, 0, GR_WRITE}, VRING_F_DIRECTION},
-		{{RAM_C_ADDR, 0, 0, GR_WRITE}, VRING_F_DIRECTION},
-		{{RAM_HOLE, 8, 0, 0}, VRING_F_ADDRESS},
-		{{RAM_HOLE - 4, 8, 0, 0}, VRING_F_ADDRESS},
-		{{UINT64_MAX - 3, 8, 0, 0}, VRING_F_ADDRESS},
-		{{RAM_C_ADDR, 0xffffffff, 0, 0}, VRING_F_ADDRESS},
+		{{RAM_C_ADDR, 8, 0, GR_WRITE}, VRING_FAULT_DIRECTION},
+		{{RAM_C_ADDR, 0, 0, GR_WRITE}, VRING_FAULT_DIRECTION},
+		{{RAM_HOLE, 8, 0, 0}, VRING_FAULT_ADDRESS},
+		{{RAM_HOLE - 4, 8, 0, 0}, VRING_FAULT_ADDRESS},
+		{{UINT64_MAX - 3, 8, 0, 0}, VRING_FAULT_ADDRESS},
+		{{RAM_C_ADDR, 0xffffffff, 0, 0}, VRING_FAULT_ADDRESS},
 	};
 
 	for (size_t i = 0; i < 3 * sizeof(bad) / sizeof(bad[0]); i++) {

@@ -122,7 +122,7 @@ give_back(void *arg)
 {
 	struct burst *b = arg;
 
-	vring_ring_return(&b->f.vr, &b->f.b, b->n, true);
+	vring_any_return(&b->f.vr, &b->f.b, b->n, true);
 }
 
 /* `chains` posted, with one to `slots` descriptors each, and n given back. */
@@ -168,7 +168,7 @@ expect_written(struct burst *b)
 		CU_ASSERT_EQUAL(e.id, b->id[i]);
 		CU_ASSERT_EQUAL(e.len, b->len[i]);
 	}
-	for (uint16_t i = b->n; i < VRING_JOURNAL; i++)
+	for (uint16_t i = b->n; i < RING_JOURNAL; i++)
 		CU_ASSERT_EQUAL(b->f.journal[i], 0);
 	CU_ASSERT_TRUE(all_used(b, b->f.gr.slot));
 }
@@ -245,8 +245,8 @@ test_no_page(void)
 	static struct burst b;
 
 	up(&b, 16, GP_WRAP | 9, 10, 1, 10);
-	b.f.vr.pos = NULL;
-	b.f.vr.journal = NULL;
+	b.f.vr.state.pos = NULL;
+	b.f.vr.state.journal = NULL;
 	give_back(&b);
 	CU_ASSERT_TRUE(all_used(&b, b.f.gr.slot));
 	reap_all(&b);
@@ -312,7 +312,7 @@ split_give_back(void *arg)
 {
 	struct burst *b = arg;
 
-	vring_ring_return(&b->f.vr, &b->f.b, b->n, false);
+	vring_any_return(&b->f.vr, &b->f.b, b->n, false);
 }
 
 static void
@@ -341,7 +341,7 @@ test_split(void)
 		CU_ASSERT_EQUAL(b.wrong, 0);
 		CU_ASSERT_EQUAL(pos_of(b.f.pos).used, 6);
 		reap_all(&b);
-		for (uint16_t i = 0; i < VRING_JOURNAL; i++)
+		for (uint16_t i = 0; i < RING_JOURNAL; i++)
 			CU_ASSERT_EQUAL(b.f.journal[i], 0);
 		fix_down(&b.f);
 	}

@@ -36,7 +36,7 @@ bursts(struct fix *f, unsigned int n)
 	return told;
 }
 
-/* The first VRING_QUIET looks are behind a fence, then one in so many. */
+/* The first VRING_ELIDE_AFTER looks are behind a fence, then one in so many. */
 static void
 test_fences(void)
 {
@@ -46,14 +46,14 @@ test_fences(void)
 
 		fix_up_size(&f, SIZE, F_VERSION_1 | (packed ? F_PACKED : 0));
 		wish(&f, packed, OFF);
-		for (unsigned int i = 0; i < 4 * VRING_QUIET; i++) {
-			loud += vring_loud(&f.vr);
+		for (unsigned int i = 0; i < 4 * VRING_ELIDE_AFTER; i++) {
+			loud += vring_needs_fence(&f.vr);
 			CU_ASSERT_EQUAL(bursts(&f, 1), 0);
 		}
-		CU_ASSERT_EQUAL(loud, VRING_QUIET + 3);
+		CU_ASSERT_EQUAL(loud, VRING_ELIDE_AFTER + 3);
 		wish(&f, packed, 0);
 		CU_ASSERT_EQUAL(bursts(&f, 3), 3);
-		CU_ASSERT(vring_loud(&f.vr));
+		CU_ASSERT(vring_needs_fence(&f.vr));
 		fix_down(&f);
 	}
 }
@@ -66,8 +66,8 @@ test_event_idx_never_quiet(void)
 
 	fix_up_size(&f, SIZE, F_VERSION_1 | F_EVENT_IDX);
 	gr_set_used_event(&f.gr, 0x7fff);
-	for (unsigned int i = 0; i < 3 * VRING_QUIET; i++) {
-		CU_ASSERT(vring_loud(&f.vr));
+	for (unsigned int i = 0; i < 3 * VRING_ELIDE_AFTER; i++) {
+		CU_ASSERT(vring_needs_fence(&f.vr));
 		CU_ASSERT_EQUAL(bursts(&f, 1), 0);
 	}
 	fix_down(&f);
@@ -81,7 +81,7 @@ test_packed_event_after_quiet(void)
 
 	fix_up_size(&f, SIZE, F_VERSION_1 | F_PACKED | F_EVENT_IDX);
 	wish(&f, true, OFF);
-	CU_ASSERT_EQUAL(bursts(&f, VRING_QUIET), 0);
+	CU_ASSERT_EQUAL(bursts(&f, VRING_ELIDE_AFTER), 0);
 	gp_set_event(&f.gr, gp_ahead(&f.gr, vring_position(&f.vr), SIZE - 1), DESC);
 	CU_ASSERT_EQUAL(bursts(&f, 1), 1);
 	gp_set_event(&f.gr, gp_ahead(&f.gr, vring_position(&f.vr), SIZE - 1), DESC);
@@ -98,24 +98,24 @@ test_overdue(void)
 		struct fix f;
 
 		fix_up_size(&f, SIZE, F_VERSION_1 | (packed ? F_PACKED : 0));
-		CU_ASSERT(!vring_overdue(&f.vr, &w));
+		CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
 		wish(&f, packed, OFF);
-		bursts(&f, VRING_QUIET - 1);
-		CU_ASSERT(!vring_overdue(&f.vr, &w));
-		CU_ASSERT(!vring_overdue(&f.vr, &w));
+		bursts(&f, VRING_ELIDE_AFTER - 1);
+		CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
+		CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
 		for (unsigned int round = 0; round < 3; round++) {
 			bursts(&f,
 			       SIZE); /* back where it was: a packed ring's position is the same */
-			CU_ASSERT(!vring_overdue(&f.vr, &w));
+			CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
 			bursts(&f, SIZE);
-			CU_ASSERT(!vring_overdue(&f.vr, &w));
-			CU_ASSERT(vring_overdue(&f.vr, &w));
-			CU_ASSERT(!vring_overdue(&f.vr, &w));
+			CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
+			CU_ASSERT(vring_watch_overdue(&f.vr, &w));
+			CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
 		}
 		wish(&f, packed, 0);
 		bursts(&f, 1);
-		CU_ASSERT(!vring_overdue(&f.vr, &w));
-		CU_ASSERT(!vring_overdue(&f.vr, &w));
+		CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
+		CU_ASSERT(!vring_watch_overdue(&f.vr, &w));
 		fix_down(&f);
 	}
 }
@@ -137,7 +137,7 @@ test_known_entries(void)
 	gr_set_avail_idx(&f.gr, 0x4000);
 	for (unsigned int i = 0; i < 3; i++)
 		CU_ASSERT_EQUAL(vring_split_available(&f.vr, 6), 0);
-	CU_ASSERT_EQUAL(f.vr.fault, VRING_F_AVAIL_JUMP);
+	CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_AVAIL_JUMP);
 	CU_ASSERT_EQUAL(vring_split_available(&f.vr, 5), 5);
 	fix_down(&f);
 }

@@ -5,7 +5,7 @@
 #define VIRTQ_VRING_RING_H
 
 /*
- * vring_ring.h - both ring formats behind one set of calls.  `packed` is a
+ * vring_any.h - both ring formats behind one set of calls.  `packed` is a
  * constant at every use, so that the other format's code is not in the loop.
  */
 
@@ -15,14 +15,14 @@
 /* Chains that may be there: `want` at least, or all there are; an upper bound for
  * packed rings. */
 static inline __attribute__((always_inline)) uint16_t
-vring_ring_available(struct vring *vr, uint16_t want, const bool packed)
+vring_any_available(struct vring *vr, uint16_t want, const bool packed)
 {
 	return packed ? vr->size : vring_split_available(vr, want);
 }
 
 /* Whether there is a chain at all. */
 static inline __attribute__((always_inline)) bool
-vring_ring_waiting(struct vring *vr, const bool packed)
+vring_any_waiting(struct vring *vr, const bool packed)
 {
 	if (!packed)
 		return vring_split_available(vr, 1) > 0;
@@ -31,8 +31,8 @@ vring_ring_waiting(struct vring *vr, const bool packed)
 
 /* Adds up to n chains to the batch; returns how many. */
 static inline __attribute__((always_inline)) uint16_t
-vring_ring_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n,
-		    const bool packed)
+vring_any_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n,
+		   const bool packed)
 {
 	return packed ? vring_packed_snapshot(vr, dir, b, n)
 		      : vring_split_snapshot(vr, dir, b, b->nchain, n);
@@ -41,7 +41,7 @@ vring_ring_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b,
 /* Gives the first n chains of the batch back, with the bytes that their len now
  * says; n is at least 1.  Returns whether the guest was told. */
 static inline __attribute__((always_inline)) bool
-vring_ring_return(struct vring *vr, const struct vring_batch *b, uint16_t n, const bool packed)
+vring_any_return(struct vring *vr, const struct vring_batch *b, uint16_t n, const bool packed)
 {
 	uint16_t slots;
 

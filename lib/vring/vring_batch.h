@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_VRING_CORE_H
-#define VIRTQ_VRING_CORE_H
+#ifndef VIRTQ_VRING_BATCH_H
+#define VIRTQ_VRING_BATCH_H
 
 /*
- * vring_core.h - a batch of chains: snapshotted once from guest memory, checked
+ * vring_batch.h - a batch of chains: snapshotted once from guest memory, checked
  * and translated, ready to be copied from or to.  Data thread only.
  *
  * deq: the guest sends (transmitq), its buffers are read.
@@ -56,23 +56,11 @@ struct vring_batch {
 	struct vring_seg seg[VRING_BATCH_SEGS];
 };
 
-static inline uint16_t *
-vring_split_avail_event(const struct vring *vr)
-{
-	return (uint16_t *)&vr->used->ring[vr->size];
-}
-
-static inline const uint16_t *
-vring_split_used_event(const struct vring *vr)
-{
-	return &vr->avail->ring[vr->size];
-}
-
 /* True while this ring is ours to touch: pairs with G, the device's run word. */
 static inline bool
 vring_is_ours(const struct vring *vr)
 {
-	return order_acquire32(vr->run) == vr->generation;
+	return ring_state_is_ours(&vr->state);
 }
 
 /* One descriptor, copied once and never looked at again (a torn one is the
@@ -95,15 +83,15 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 {
 	/* the byte behind the last address is not the one at the first */
 	if (len > 0 && addr > UINT64_MAX - (len - 1))
-		return VRING_F_ADDRESS;
+		return VRING_FAULT_ADDRESS;
 	while (len > 0) {
 		uint32_t part = len;
 		uint8_t *host = guest_mem_piece(vr->mem, addr, &part);
 
 		if (!host)
-			return VRING_F_ADDRESS;
+			return VRING_FAULT_ADDRESS;
 		if (b->nseg == VRING_BATCH_SEGS)
-			return VRING_F_LOOP;
+			return VRING_FAULT_LOOP;
 		b->seg[b->nseg++] = (struct vring_seg){host, part};
 		c->nseg++;
 		c->len = c->len > UINT32_MAX - part ? UINT32_MAX : c->len + part;
@@ -113,49 +101,15 @@ vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_cha
 	return VRING_OK;
 }
 
-/*
- * C: the guest may turn notifications on between our store and our look, so there
- * is a fence between them.  It waits until the store is seen, and costs 45 of 90
- * cycles in a burst of one packet.  A guest that has kept notifications off for
- * VRING_QUIET bursts most likely still does: then the fence is left out, but for
- * one burst in VRING_QUIET.  If the guest turns them on just then and is missed,
- * the next look finds them on, and if there is none, vring_overdue() tells it
- * (doc/models/notify.pml).
- */
-static inline bool
-vring_loud(const struct vring *vr)
-{
-	uint32_t quiet = vr->published - vr->heard_at;
-
-	return quiet < VRING_QUIET || quiet % VRING_QUIET == 0;
-}
-
-/* C: a guest that woke up before our store is seen would sleep again. */
-static inline void
-vring_tell(const struct vring *vr)
-{
-	order_fence();
-	vring_kick_guest(vr);
-}
-
-/* What the look at the guest's wish found. */
-static inline void
-vring_heard(struct vring *vr, bool off)
-{
-	vr->published++;
-	if (!off)
-		vr->heard_at = vr->published;
-}
-
 /* Counts, checks and appends the buffer of one descriptor of a chain. */
 static inline enum vring_fault
 vring_add_desc(const struct vring *vr, struct vring_batch *b, struct vring_chain *c, uint64_t addr,
 	       uint32_t len, uint16_t flags, enum vring_dir dir)
 {
 	if (b->ndesc++ >= VRING_BATCH_DESCS)
-		return VRING_F_LOOP;
+		return VRING_FAULT_LOOP;
 	if (!(flags & VRING_DESC_F_WRITE) != (dir == VRING_DEQ))
-		return VRING_F_DIRECTION;
+		return VRING_FAULT_DIRECTION;
 	return vring_add_buffer(vr, b, c, addr, len);
 }
 
@@ -192,26 +146,4 @@ vring_batch_refuse(struct vring *vr, struct vring_batch *b, const struct vring_c
 		vr->fault = fault;
 }
 
-/* Whether the guest asked to be told about used entries (old, new] (2.6.7.2). */
-static inline bool
-vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
-{
-	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
-}
-
-/* H: where we are, for the device, should this process die: the word of
- * virtq_ipc_ring_pos. */
-static inline uint64_t
-vring_pos_word(uint16_t avail, uint16_t used, uint16_t pending)
-{
-	return avail | (uint64_t)used << 16 | 1ull << 32 | (uint64_t)pending << 48;
-}
-
-static inline void
-vring_publish_pos(const struct vring *vr, uint16_t at)
-{
-	if (vr->pos)
-		order_release64(vr->pos, vring_pos_word(at, at, 0));
-}
-
-#endif /* VIRTQ_VRING_CORE_H */
+#endif /* VIRTQ_VRING_BATCH_H */
