@@ -25,10 +25,10 @@ VQ_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN)
 VQ_LDFLAGS = $(HARDEN_LD)
 
 # Instruction sets that one translation unit alone may use, because the choice
-# is made when the program runs.  The name is that of the source file.  prefetchw
-# does nothing on a processor that has not got it.
+# is made when the program runs; VRING_ISA names its leaf (lib/vring/isa.h).  The name
+# is that of the source file.  prefetchw does nothing on a processor that lacks it.
 ifeq ($(shell uname -m),x86_64)
 CFLAGS_virtq_burst_scalar = -mprfchw
-CFLAGS_virtq_burst_avx2 = -mavx2 -mprfchw
-CFLAGS_virtq_burst_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2 -mprfchw
+CFLAGS_virtq_burst_avx2 = -DVRING_ISA=VRING_ISA_AVX2 -mavx2 -mprfchw
+CFLAGS_virtq_burst_avx512 = -DVRING_ISA=VRING_ISA_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2 -mprfchw
 endif

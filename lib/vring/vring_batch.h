@@ -14,8 +14,13 @@
 
 #include <string.h>
 
-#include "vring.h"
 #include "order.h"
+#include "vring.h"
+
+#ifndef likely
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#endif
 
 #define VRING_BURST 32u  /* packets of a batch */
 #define VRING_BATCH 128u /* chains of a batch: a mergeable packet may take many */
@@ -31,6 +36,50 @@ enum vring_dir {
 	VRING_DEQ,
 	VRING_ENQ
 };
+
+/* A run: up to VRING_BURST chains in a row that are one direct descriptor in one region
+ * each, which is what most guests make most of the time.  The first chain that is
+ * anything else ends the run and goes into a batch. */
+struct vring_run {
+	uint8_t *host[VRING_BURST] __attribute__((aligned(64)));
+	uint32_t len[VRING_BURST] __attribute__((aligned(64))); /* later: of its used entry */
+	uint16_t id[VRING_BURST] __attribute__((aligned(64)));
+};
+
+/* Bytes that a buffer of a run has, both included; at most INT32_MAX. */
+struct vring_limits {
+	uint32_t min;
+	uint32_t max;
+};
+
+/* The flags that decide whether a descriptor can be in a run, and what they have to
+ * be. */
+#define VRING_RUN_FLAGS (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)
+
+static inline uint16_t
+vring_run_flags(const enum vring_dir dir)
+{
+	return dir == VRING_ENQ ? VRING_DESC_F_WRITE : 0;
+}
+
+static inline uint32_t
+vring_min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Brings a line near, to be read or to be written. */
+static inline void
+vring_prefetch(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
+static inline void
+vring_prefetch_write(const void *p)
+{
+	__builtin_prefetch(p, 1, 3);
+}
 
 /* A piece of a buffer in host memory. */
 struct vring_seg {

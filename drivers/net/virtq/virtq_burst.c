@@ -3,10 +3,6 @@
 
 #include "virtq_burst.h"
 
-#ifdef __x86_64__
-#include <cpuid.h>
-#endif
-
 #include <rte_cpuflags.h>
 #include <rte_vect.h>
 
@@ -69,30 +65,4 @@ virtq_burst_name(const struct rte_eth_dev *dev)
 		if (dev->rx_pkt_burst == variants[i].rx)
 			return variants[i].name;
 	return "none";
-}
-
-bool
-virtq_copies_by_call(void)
-{
-#ifdef RTE_ARCH_X86_64
-	return !has_avx512();
-#else
-	return true;
-#endif
-}
-
-bool
-virtq_is_zen5(void)
-{
-#ifdef __x86_64__
-	unsigned int eax, ebx, ecx, edx;
-
-	if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx)
-		return false;
-	__cpuid(1, eax, ebx, ecx, edx);
-	/* family, of which only the greatest has an extension, and that extension */
-	return (eax >> 8 & 0xf) == 0xf && (eax >> 20 & 0xff) == 0x1a - 0xf;
-#else
-	return false;
-#endif
 }

@@ -12,13 +12,6 @@ void virtq_burst_select(struct rte_eth_dev *dev);
 /* Name of the variant in use, for rte_eth_rx_burst_mode_get(). */
 const char *virtq_burst_name(const struct rte_eth_dev *dev);
 
-/* Whether this is an AMD processor of family 1Ah, of which a Zen 5 was measured. */
-bool virtq_is_zen5(void);
-
-/* Whether plain C copies long packets by memcpy(): where that has wider vectors to
- * use, and it is no processor with AVX-512. */
-bool virtq_copies_by_call(void);
-
 uint16_t virtq_rx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t virtq_tx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);
 uint16_t virtq_rx_avx2(void *queue, struct rte_mbuf **pkts, uint16_t n);

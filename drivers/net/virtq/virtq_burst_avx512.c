@@ -6,8 +6,6 @@
 
 #include "virtq_burst.h"
 
-#include "virtq_kern_avx512.h"
-
 #include "virtq_burst_tmpl.h"
 
 uint16_t

@@ -3,8 +3,6 @@
 
 #include "virtq_burst.h"
 
-#include "virtq_kern_scalar.h"
-
 #include "virtq_burst_tmpl.h"
 
 uint16_t

@@ -2,9 +2,8 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * virtq_burst_tmpl.h - the only receive and transmit loops.  A translation unit
- * includes one virtq_kern_*.h, then this, then makes its instances with constant
- * arguments.
+ * virtq_burst_tmpl.h - the only receive and transmit loops.  Each virtq_burst_*.c
+ * includes this, compiled for its own instruction set (lib/vring/isa.h).
  *
  * A batch goes through straight-line passes over local arrays: chains are
  * snapshotted and checked, mbufs taken, bytes copied, used entries written and
@@ -13,8 +12,8 @@
 
 #include <sys/eventfd.h>
 
-#include "virtq_deq.h"
-#include "virtq_enq.h"
+#include "virtq_rx.h"
+#include "virtq_tx.h"
 #include "virtq_ethdev.h"
 
 /* The ring, if it is there and ours; a burst that gets it must leave again. */
@@ -53,9 +52,9 @@ virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 	uint16_t done = 0, got;
 
 	do {
-		got = virtq_deq(q, vr, pkts + done, n - done);
+		got = virtq_rx(q, vr, pkts + done, n - done);
 		done += got;
-	} while (got > 0 && done < n && vr->fault == VRING_OK && virtq_waiting(vr));
+	} while (got > 0 && done < n && vr->fault == VRING_OK && virtq_rx_waiting(vr));
 	virtq_leave(q, vr);
 	return done;
 }
@@ -68,7 +67,7 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 
 	if (unlikely(vr == NULL))
 		return 0;
-	if (!virtq_waiting(vr) && likely(vr->fault == VRING_OK)) {
+	if (!virtq_rx_waiting(vr) && likely(vr->fault == VRING_OK)) {
 		order_leave(&q->active);
 		return 0;
 	}
@@ -83,7 +82,7 @@ virtq_tx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 	uint16_t done = 0;
 
 	while (more && done < n)
-		done += virtq_enq(q, vr, pkts + done, n - done, &more);
+		done += virtq_tx(q, vr, pkts + done, n - done, &more);
 	virtq_leave(q, vr);
 	return done;
 }

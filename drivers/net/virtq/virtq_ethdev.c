@@ -10,6 +10,7 @@
 #include "rte_eth_virtq.h"
 #include "virtq_burst.h"
 #include "virtq_ctrl.h"
+#include "virtq_mbuf.h"
 
 /* The longest frame as an MTU. */
 #define VIRTQ_MAX_MTU 65535u
@@ -112,23 +113,6 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	return 0;
 }
 
-/* The eight bytes in which a fresh mbuf says where its data begins, that it is
- * used once and in one segment, and where it came from. */
-static uint64_t
-rearm_word(uint16_t port_id)
-{
-	struct rte_mbuf m = {
-		.data_off = RTE_PKTMBUF_HEADROOM,
-		.refcnt = 1,
-		.nb_segs = 1,
-		.port = port_id,
-	};
-	uint64_t word;
-
-	memcpy(&word, &m.rearm_data, sizeof(word));
-	return word;
-}
-
 static int
 rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 	       const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
@@ -147,7 +131,7 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned 
 	}
 	q->pool = pool;
 	q->mbuf_room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
-	q->rearm = rearm_word(q->port_id);
+	q->rearm = virtq_rearm_word(q->port_id);
 	q->nb_desc = nb_desc;
 	dev->data->rx_queues[id] = q;
 	/* a guest's packet takes as many mbufs as it is long */

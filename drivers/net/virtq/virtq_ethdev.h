@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "guest_mem.h"
 #include "ipc_session.h"
+#include "virtq_copy.h"
 #include "virtq_ipc.h"
 #include "vring_notify.h"
 
@@ -69,8 +70,7 @@ struct virtq_queue {
 	uint32_t active; /* a burst is running; see order.h, D and E */
 	bool cheap_barrier;
 	bool filter;
-	bool zen5;    /* how long packets are copied: virtq_simple.h */
-	bool by_call; /* the same for plain C: virtq_kern_scalar.h */
+	struct virtq_copy_policy copy;
 	uint16_t port_id;
 	void *view; /* struct vring *, NULL while detached */
 	struct rte_mempool *pool;

@@ -159,8 +159,8 @@ parse_args(const char *name, const char *text, struct virtq_args *args)
 static int
 queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 {
-	bool cheap = order_membarrier_register(), zen5 = virtq_is_zen5();
-	bool by_call = virtq_copies_by_call();
+	const struct virtq_copy_policy copy = virtq_copy_policy_get();
+	bool cheap = order_membarrier_register();
 	uint32_t n = 2 * port->pairs;
 
 	port->queue = rte_zmalloc_socket("virtq queues", n * sizeof(*port->queue),
@@ -171,8 +171,7 @@ queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 		struct virtq_queue *q = &port->queue[i];
 
 		q->cheap_barrier = cheap;
-		q->zen5 = zen5;
-		q->by_call = by_call;
+		q->copy = copy;
 		q->filter = port->rxfilter;
 		q->port_id = port_id;
 		q->port = port;

@@ -89,15 +89,21 @@ worlds_copy_memory(void)
 static void
 queue_init(struct world *w, const struct vring_config *where, unsigned int pool)
 {
+	unsigned int bits = where->avail + (unsigned int)(w - worlds);
 	struct rte_mbuf m = {
 		.data_off = RTE_PKTMBUF_HEADROOM, .refcnt = 1, .nb_segs = 1, .port = PORT_ID};
 
 	memset(&w->port, 0, sizeof(w->port));
 	memset(&w->q, 0, sizeof(w->q));
 	w->q.port_id = PORT_ID;
-	/* either way in each variant, and never the same in all of them */
-	w->q.zen5 = (where->avail + (unsigned int)(w - worlds)) % 2;
-	w->q.by_call = where->avail / 2 % 2;
+	/* each decision either way in each variant, and not the same in all of them */
+	w->q.copy = (struct virtq_copy_policy){
+		.rep_movsb_enq = bits & 1,
+		.prefetch_enq = bits & 2,
+		.prefetch_deq = bits & 4,
+		.align = bits & 8,
+		.memcpy_scalar = bits & 16,
+	};
 	w->q.port = &w->port;
 	w->q.view = &w->vr;
 	w->q.pool = w->pool[pool].mp;

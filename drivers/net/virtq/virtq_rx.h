@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_DEQ_H
-#define VIRTQ_DEQ_H
+#ifndef VIRTQ_RX_H
+#define VIRTQ_RX_H
 
-/*
- * virtq_deq.h - what the guest sends, and the application receives.  Needs a
- * virtq_kern_*.h in front.
- */
+/* virtq_rx.h - packets that the guest sends and the application receives. */
 
 #include <rte_mbuf.h>
 
+#include "virtq_copy.h"
 #include "virtq_ethdev.h"
-#include "virtq_runs.h"
+#include "virtq_mbuf.h"
 
-/* Further mbufs behind m for `more` bytes that do not fit into it, of `room` bytes
- * each; -1 if the pool has not got as many.  All at once: 9000 bytes take 488 cycles
- * instead of 510. */
+/* Chains further mbufs of `room` bytes each to m, for `more` bytes that do not fit into
+ * it; allocated in bulk.  -1 if the pool has not got as many. */
 static __rte_always_inline int
-virtq_deq_extend(struct rte_mbuf *m, uint32_t more, uint32_t room, struct rte_mempool *pool)
+virtq_rx_extend(struct rte_mbuf *m, uint32_t more, uint32_t room, struct rte_mempool *pool)
 {
 	struct rte_mbuf *next[VRING_BURST], *tail = m;
 	uint32_t n = (more + room - 1) / room;
@@ -41,8 +38,8 @@ virtq_deq_extend(struct rte_mbuf *m, uint32_t more, uint32_t room, struct rte_me
 /* Copies len bytes from the chain, skipping the first `skip`, to the tail of m,
  * with as many further mbufs as it takes.  -1 if the pool is empty. */
 static __rte_always_inline int
-virtq_deq_copy(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mbuf *m,
-	       struct rte_mempool *pool, uint32_t room)
+virtq_rx_copy(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mbuf *m,
+	      struct rte_mempool *pool, uint32_t room)
 {
 	uint32_t off = skip;
 
@@ -51,13 +48,12 @@ virtq_deq_copy(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct 
 		seg++;
 	}
 	m->pkt_len = len;
-	if (len > room && unlikely(virtq_deq_extend(m, len - room, room, pool) != 0))
+	if (len > room && unlikely(virtq_rx_extend(m, len - room, room, pool) != 0))
 		return -1;
 	for (;;) {
 		uint32_t part = RTE_MIN(RTE_MIN(len, seg->len - off), room - m->data_len);
 
-		virtq_copy(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len), seg->addr + off,
-			   part);
+		isa_copy(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len), seg->addr + off, part);
 		m->data_len = (uint16_t)(m->data_len + part);
 		off += part;
 		len -= part;
@@ -74,7 +70,7 @@ virtq_deq_copy(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct 
 
 /* What is wrong with a chain as a packet: NULL, or the counter to raise. */
 static __rte_always_inline uint64_t *
-virtq_deq_reject(struct virtq_queue *q, const struct vring *vr, const struct vring_chain *c)
+virtq_rx_reject(struct virtq_queue *q, const struct vring *vr, const struct vring_chain *c)
 {
 	if (unlikely(c->len < (uint32_t)vr->hdr_len + RTE_ETHER_HDR_LEN))
 		return &q->stats.runt;
@@ -85,7 +81,7 @@ virtq_deq_reject(struct virtq_queue *q, const struct vring *vr, const struct vri
 
 /* As many mbufs as the pool has, up to n. */
 static __rte_always_inline uint16_t
-virtq_deq_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
+virtq_rx_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
 {
 	while (n > 0 && unlikely(rte_pktmbuf_alloc_bulk(q->pool, m, n) != 0)) {
 		q->stats.nombuf++;
@@ -96,12 +92,12 @@ virtq_deq_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
 
 /* A packet for which the pool ran dry, once more. */
 static __rte_noinline struct rte_mbuf *
-virtq_deq_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mempool *pool,
-		uint32_t room)
+virtq_rx_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mempool *pool,
+	       uint32_t room)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
 
-	if (m && virtq_deq_copy(seg, skip, len, m, pool, room) != 0) {
+	if (m && virtq_rx_copy(seg, skip, len, m, pool, room) != 0) {
 		rte_pktmbuf_free(m);
 		m = NULL;
 	}
@@ -109,8 +105,8 @@ virtq_deq_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct
 }
 
 static __rte_always_inline uint16_t
-virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-		const bool packed)
+virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	       const bool packed)
 {
 	struct rte_mbuf *spare[VRING_BURST];
 	struct vring_batch b;
@@ -123,11 +119,11 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	n = vring_any_snapshot(vr, VRING_DEQ, &b, n, packed);
 	if (n == 0)
 		return 0;
-	n = virtq_deq_alloc(q, spare, n);
+	n = virtq_rx_alloc(q, spare, n);
 	left = n;
 	for (i = 0; i < n; i++) {
 		struct vring_chain *c = &b.chain[i];
-		uint64_t *wrong = virtq_deq_reject(q, vr, c);
+		uint64_t *wrong = virtq_rx_reject(q, vr, c);
 		struct rte_mbuf *m;
 
 		if (unlikely(!vring_is_ours(vr)))
@@ -138,8 +134,8 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 			continue;
 		}
 		m = spare[--left];
-		if (unlikely(virtq_deq_copy(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len, m,
-					    q->pool, q->mbuf_room) != 0)) {
+		if (unlikely(virtq_rx_copy(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len, m,
+					   q->pool, q->mbuf_room) != 0)) {
 			rte_pktmbuf_free(m);
 			q->stats.nombuf++;
 			if (i > 0)
@@ -149,8 +145,8 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 			rte_pktmbuf_free_bulk(spare, left);
 			left = 0;
 			n = 1;
-			m = virtq_deq_alone(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len,
-					    q->pool, q->mbuf_room);
+			m = virtq_rx_alone(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len,
+					   q->pool, q->mbuf_room);
 			if (!m) {
 				c->len = 0;
 				continue;
@@ -174,69 +170,71 @@ virtq_deq_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts,
 	return got;
 }
 
+/* Packets that are one chain of a run and fit into one mbuf each. */
 static __rte_always_inline uint16_t
-virtq_deq_simple(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-		 const bool packed)
+virtq_rx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	     const bool packed)
 {
 	const uint32_t hdr = vr->hdr_len;
-	struct virtq_simple s;
+	const struct vring_limits lim = {hdr + RTE_ETHER_HDR_LEN, hdr + q->mbuf_room};
+	struct vring_run run;
 	uint64_t bytes = 0;
 	uint16_t i;
 
-	n = virtq_simple_room(vr, RTE_MIN(n, (uint16_t)VRING_BURST), packed);
-	n = virtq_gather(vr, VRING_DEQ, n, hdr + RTE_ETHER_HDR_LEN, hdr + q->mbuf_room, &s, packed);
+	n = vring_run_room(vr, RTE_MIN(n, (uint16_t)VRING_BURST), packed);
+	n = vring_run_gather(vr, VRING_DEQ, n, &lim, &run, packed);
 	if (n == 0)
 		return 0;
 	for (i = 0; i < n; i++) {
-		rte_prefetch0(s.host[i] + hdr);
-		rte_prefetch0(s.host[i] + hdr + 63);
+		vring_prefetch(run.host[i] + hdr);
+		vring_prefetch(run.host[i] + hdr + 63);
 	}
-	virtq_look_ahead(vr, n, packed);
+	vring_run_prefetch_used(vr, n, packed);
 	if (unlikely(rte_mempool_get_bulk(q->pool, (void **)pkts, n) != 0))
 		return 0; /* the general path counts it */
 	for (i = 0; i < n; i++) {
-		uint32_t len = s.len[i] - hdr;
+		uint32_t len = run.len[i] - hdr;
 
-		virtq_ask_ahead(&s, i + 1, n, VRING_DEQ, q->zen5);
+		virtq_copy_prefetch(&q->copy, &run, i + 1, n, VRING_DEQ);
 		virtq_rearm(pkts[i], q->rearm, len);
-		virtq_copy_packet(q, (uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM,
-				  s.host[i] + hdr, len, VRING_DEQ);
-		s.len[i] = 0;
+		virtq_copy_packet(&q->copy, (uint8_t *)pkts[i]->buf_addr + RTE_PKTMBUF_HEADROOM,
+				  run.host[i] + hdr, len, VRING_DEQ);
+		run.len[i] = 0;
 		bytes += len;
 	}
 	if (unlikely(!vring_is_ours(vr))) {
 		rte_mempool_put_bulk(q->pool, (void **)pkts, n);
 		return 0;
 	}
-	q->stats.notified += virtq_simple_return(vr, &s, n, VRING_DEQ, packed);
+	q->stats.notified += vring_run_return(vr, &run, n, VRING_DEQ, packed);
 	q->stats.packets += n;
 	q->stats.bytes += bytes;
 	return n;
 }
 
-/* Whatever is no run of simple chains.  Apart, as all general paths are: they need
- * 20 kB of stack, and a burst of one packet would pay for it. */
+/* Whatever is no run.  Out of line, as all general paths are: a batch takes 20 kB of
+ * stack, and a burst of one packet would pay for it. */
 static __rte_noinline uint16_t
-virtq_deq_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_rx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	return vr->packed ? virtq_deq_batch(q, vr, pkts, n, true)
-			  : virtq_deq_batch(q, vr, pkts, n, false);
+	return vr->packed ? virtq_rx_batch(q, vr, pkts, n, true)
+			  : virtq_rx_batch(q, vr, pkts, n, false);
 }
 
 /* Whether there is a chain to receive from. */
 static __rte_always_inline bool
-virtq_waiting(struct vring *vr)
+virtq_rx_waiting(struct vring *vr)
 {
 	return vr->packed ? vring_any_waiting(vr, true) : vring_any_waiting(vr, false);
 }
 
 static __rte_always_inline uint16_t
-virtq_deq(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_rx(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t got = vr->packed ? virtq_deq_simple(q, vr, pkts, n, true)
-				  : virtq_deq_simple(q, vr, pkts, n, false);
+	uint16_t got = vr->packed ? virtq_rx_run(q, vr, pkts, n, true)
+				  : virtq_rx_run(q, vr, pkts, n, false);
 
-	return likely(got > 0) ? got : virtq_deq_general(q, vr, pkts, n);
+	return likely(got > 0) ? got : virtq_rx_general(q, vr, pkts, n);
 }
 
-#endif /* VIRTQ_DEQ_H */
+#endif /* VIRTQ_RX_H */

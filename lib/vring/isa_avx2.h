@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_KERN_AVX2_H
-#define VIRTQ_KERN_AVX2_H
+#ifndef VIRTQ_ISA_AVX2_H
+#define VIRTQ_ISA_AVX2_H
 
-/*
- * virtq_kern_avx2.h - the leaves of the burst loops with AVX2: four descriptors
- * at a time.  What they check is what the scalar leaves check.
- */
+/* isa_avx2.h - what isa.h asks of a leaf, with AVX2: four descriptors at a time. */
 
 #include <immintrin.h>
-#include <string.h>
 
-#include <rte_mbuf.h>
+#include "isa_scalar.h"
 
-#include "virtq_simple.h"
-#include "vring_packed.h"
-
-#define VIRTQ_KEEP_TO_LINES 1 /* virtq_copy_long() */
+#define ISA_AVX2_NAME "AVX2"
+#define ISA_AVX2_VECTOR true
 
 /* Up to 31 bytes: two pieces that may overlap. */
 static inline void
-virtq_copy_small(uint8_t *d, const uint8_t *s, uint32_t len)
+isa_avx2_copy_small(uint8_t *d, const uint8_t *s, uint32_t len)
 {
 	if (len >= 16) {
 		__m128i a = _mm_loadu_si128((const __m128i *)s);
@@ -43,47 +37,46 @@ virtq_copy_small(uint8_t *d, const uint8_t *s, uint32_t len)
 }
 
 static inline __m256i
-virtq_load32(const uint8_t *s)
+isa_avx2_load(const uint8_t *s)
 {
 	return _mm256_loadu_si256((const __m256i *)s);
 }
 
 static inline void
-virtq_store32(uint8_t *d, __m256i v)
+isa_avx2_store(uint8_t *d, __m256i v)
 {
 	_mm256_storeu_si256((__m256i *)d, v);
 }
 
-/* Four loads, then four stores.  Zen 3, packed enq, 9000 bytes mergeable: 1210 cycles
- * instead of 1520 with one and one, 1518 bytes: 173 instead of 185. */
+/* Four loads, then four stores: they overlap better than one and one. */
 static inline void
-virtq_copy(void *dst, const void *src, uint32_t len)
+isa_avx2_copy(void *dst, const void *src, uint32_t len)
 {
 	uint8_t *d = dst;
 	const uint8_t *s = src;
 
 	if (len < 32) {
-		virtq_copy_small(d, s, len);
+		isa_avx2_copy_small(d, s, len);
 		return;
 	}
 	for (; len >= 128; len -= 128, d += 128, s += 128) {
-		__m256i a = virtq_load32(s), b = virtq_load32(s + 32);
-		__m256i c = virtq_load32(s + 64), e = virtq_load32(s + 96);
+		__m256i a = isa_avx2_load(s), b = isa_avx2_load(s + 32);
+		__m256i c = isa_avx2_load(s + 64), e = isa_avx2_load(s + 96);
 
-		virtq_store32(d, a);
-		virtq_store32(d + 32, b);
-		virtq_store32(d + 64, c);
-		virtq_store32(d + 96, e);
+		isa_avx2_store(d, a);
+		isa_avx2_store(d + 32, b);
+		isa_avx2_store(d + 64, c);
+		isa_avx2_store(d + 96, e);
 	}
 	for (; len >= 32; len -= 32, d += 32, s += 32)
-		virtq_store32(d, virtq_load32(s));
+		isa_avx2_store(d, isa_avx2_load(s));
 	if (len > 0)
-		virtq_store32(d + len - 32, virtq_load32(s + len - 32));
+		isa_avx2_store(d + len - 32, isa_avx2_load(s + len - 32));
 }
 
 /* a > b of unsigned 64-bit words, which AVX2 compares as signed ones. */
 static inline __m256i
-virtq_gt4(__m256i a, __m256i b)
+isa_avx2_gt(__m256i a, __m256i b)
 {
 	const __m256i top = _mm256_set1_epi64x(INT64_MIN);
 
@@ -92,7 +85,7 @@ virtq_gt4(__m256i a, __m256i b)
 
 /* Translates four buffers; returns all ones for each that lies in one region. */
 static inline __m256i
-virtq_translate4(const struct guest_mem *mem, __m256i addr, __m256i len, __m256i *host)
+isa_avx2_translate(const struct guest_mem *mem, __m256i addr, __m256i len, __m256i *host)
 {
 	__m256i found = _mm256_setzero_si256();
 
@@ -101,8 +94,8 @@ virtq_translate4(const struct guest_mem *mem, __m256i addr, __m256i len, __m256i
 		__m256i size = _mm256_set1_epi64x((long long)g->size);
 		__m256i off = _mm256_sub_epi64(addr, _mm256_set1_epi64x((long long)g->guest_addr));
 		/* off is huge where addr is below the region */
-		__m256i out = _mm256_or_si256(virtq_gt4(off, size),
-					      virtq_gt4(len, _mm256_sub_epi64(size, off)));
+		__m256i out = _mm256_or_si256(isa_avx2_gt(off, size),
+					      isa_avx2_gt(len, _mm256_sub_epi64(size, off)));
 		__m256i in = _mm256_andnot_si256(_mm256_or_si256(out, found),
 						 _mm256_set1_epi64x(-1));
 
@@ -115,12 +108,13 @@ virtq_translate4(const struct guest_mem *mem, __m256i addr, __m256i len, __m256i
 	return found;
 }
 
-/* How many of four descriptors, copied to d, are simple from the first on, of
- * those that `take` names; flags_at is where in the second word the flags are.  Their host addresses and lengths go to s. */
+/* How many of four descriptors, copied to d, can be in a run from the first on, of
+ * those that `take` names; flags_at is the bit of the second word at which the flags
+ * begin.  Their host addresses and lengths go to entries i to i + 3. */
 static inline uint16_t
-virtq_check4(const struct vring *vr, uint32_t take, const __m128i d[4], const int flags_at,
-	     const enum vring_dir dir, uint32_t min, uint32_t max, struct virtq_simple *s,
-	     uint16_t i)
+isa_avx2_check(const struct vring *vr, uint32_t take, const __m128i d[4], const int flags_at,
+	       const enum vring_dir dir, const struct vring_limits *lim, struct vring_run *run,
+	       uint16_t i)
 {
 	__m256i a = _mm256_set_m128i(d[2], d[0]), b = _mm256_set_m128i(d[3], d[1]);
 	__m256i addr = _mm256_unpacklo_epi64(a, b), rest = _mm256_unpackhi_epi64(a, b);
@@ -129,21 +123,21 @@ virtq_check4(const struct vring *vr, uint32_t take, const __m128i d[4], const in
 	uint32_t mask;
 
 	rest = _mm256_srli_epi64(rest, flags_at);
-	good = _mm256_cmpeq_epi64(_mm256_and_si256(rest, _mm256_set1_epi64x(VIRTQ_SIMPLE_FLAGS)),
-				  _mm256_set1_epi64x(virtq_simple_want(dir)));
-	bad = _mm256_or_si256(_mm256_cmpgt_epi64(_mm256_set1_epi64x(min), len),
-			      _mm256_cmpgt_epi64(len, _mm256_set1_epi64x(max)));
+	good = _mm256_cmpeq_epi64(_mm256_and_si256(rest, _mm256_set1_epi64x(VRING_RUN_FLAGS)),
+				  _mm256_set1_epi64x(vring_run_flags(dir)));
+	bad = _mm256_or_si256(_mm256_cmpgt_epi64(_mm256_set1_epi64x(lim->min), len),
+			      _mm256_cmpgt_epi64(len, _mm256_set1_epi64x(lim->max)));
 	good = _mm256_andnot_si256(bad, good);
-	good = _mm256_and_si256(good, virtq_translate4(vr->mem, addr, len, &host));
-	_mm256_store_si256((__m256i *)&s->host[i], host);
+	good = _mm256_and_si256(good, isa_avx2_translate(vr->mem, addr, len, &host));
+	_mm256_store_si256((__m256i *)&run->host[i], host);
 	len = _mm256_permutevar8x32_epi32(len, _mm256_set_epi32(0, 0, 0, 0, 6, 4, 2, 0));
-	_mm_store_si128((__m128i *)&s->len[i], _mm256_castsi256_si128(len));
+	_mm_store_si128((__m128i *)&run->len[i], _mm256_castsi256_si128(len));
 	mask = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(good)) & take;
 	return (uint16_t)__builtin_ctz(~mask);
 }
 
 static inline __m128i
-virtq_snapshot16(const void *at)
+isa_avx2_snapshot(const void *at)
 {
 	__m128i d = _mm_loadu_si128(at);
 
@@ -152,26 +146,24 @@ virtq_snapshot16(const void *at)
 }
 
 static inline uint16_t
-virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
-		   uint32_t max, struct virtq_simple *s)
+isa_avx2_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, uint16_t n,
+		      const struct vring_limits *lim, struct vring_run *run)
 {
-	if (n < VIRTQ_FEW)
-		return virtq_gather_split_each(vr, dir, n, min, max, s);
 	for (uint16_t i = 0; i < n; i += 4) {
-		uint16_t ask = RTE_MIN(4, n - i), k, good;
+		uint16_t ask = n - i < 4 ? n - i : 4, k, good;
 		uint32_t take = 0;
 		__m128i d[4];
 
 		for (k = 0; k < 4; k++) {
-			uint16_t slot = (uint16_t)(vr->last_avail + i + k) & vr->mask;
+			uint16_t slot = (uint16_t)(at + i + k) & vr->mask;
 			uint16_t id = order_read16(&vr->avail->ring[slot]);
 
-			s->id[i + k] = id;
+			run->id[i + k] = id;
 			take |= (uint32_t)(k < ask && id < vr->size) << k;
-			/* a head that names nothing is not taken; its load is harmless */
-			d[k] = virtq_snapshot16(&vr->desc[id & vr->mask]);
+			/* a head beyond the table is not taken; what is loaded for it is not used */
+			d[k] = isa_avx2_snapshot(&vr->desc[id & vr->mask]);
 		}
-		good = virtq_check4(vr, take, d, 32, dir, min, max, s, i);
+		good = isa_avx2_check(vr, take, d, 32, dir, lim, run, i);
 		if (good != 4)
 			return i + good;
 	}
@@ -179,30 +171,27 @@ virtq_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t n,
 }
 
 static inline uint16_t
-virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n, uint32_t min,
-		    uint32_t max, struct virtq_simple *s)
+isa_avx2_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slot, bool wrap,
+		       uint16_t n, const struct vring_limits *lim, struct vring_run *run)
 {
-	if (n < VIRTQ_FEW)
-		return virtq_gather_packed_each(vr, dir, n, min, max, s);
 	for (uint16_t i = 0; i < n; i += 4) {
-		const struct vring_packed_desc *at = &vr->slot[vr->last_avail + i];
-		uint16_t ask = RTE_MIN(4, n - i), k, good;
+		const struct vring_packed_desc *at = &vr->slot[slot + i];
+		uint16_t ask = n - i < 4 ? n - i : 4, k, good;
 		uint32_t take = 0;
 		__m128i d[4];
 
-		/* the flags first, then what they vouch for: B */
+		/* B: the flags first, then what they cover */
 		for (k = 0; k < ask; k++)
-			take |= (uint32_t)vring_packed_is_avail(order_read16(&at[k].flags),
-								vr->wrap)
+			take |= (uint32_t)vring_packed_is_avail(order_read16(&at[k].flags), wrap)
 				<< k;
 		if (take == 0)
 			return i;
 		order_loads();
 		for (k = 0; k < 4; k++) {
-			d[k] = virtq_snapshot16(&at[k < ask ? k : 0]);
-			s->id[i + k] = (uint16_t)_mm_extract_epi16(d[k], 6);
+			d[k] = isa_avx2_snapshot(&at[k < ask ? k : 0]);
+			run->id[i + k] = (uint16_t)_mm_extract_epi16(d[k], 6);
 		}
-		good = virtq_check4(vr, take, d, 48, dir, min, max, s, i);
+		good = isa_avx2_check(vr, take, d, 48, dir, lim, run, i);
 		if (good != 4)
 			return i + good;
 	}
@@ -210,25 +199,23 @@ virtq_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t n
 }
 
 static inline void
-virtq_used_split(struct vring_used_elem *at, const struct virtq_simple *s, uint16_t n)
+isa_avx2_used_split(struct vring_used_elem *at, const struct vring_run *run, uint16_t n)
 {
 	uint16_t i;
 
 	for (i = 0; i + 4 <= n; i += 4) {
-		__m256i id = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)&s->id[i]));
-		__m256i len = _mm256_cvtepu32_epi64(_mm_load_si128((const __m128i *)&s->len[i]));
+		__m256i id = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)&run->id[i]));
+		__m256i len = _mm256_cvtepu32_epi64(_mm_load_si128((const __m128i *)&run->len[i]));
 
 		_mm256_storeu_si256((__m256i *)&at[i],
 				    _mm256_or_si256(id, _mm256_slli_epi64(len, 32)));
 	}
 	for (; i < n; i++)
-		at[i] = (struct vring_used_elem){s->id[i], s->len[i]};
+		at[i] = (struct vring_used_elem){run->id[i], run->len[i]};
 }
 
-/* Zen 3, packed, 64 bytes: enq 25 cycles instead of 28 with one at a time, deq 31
- * instead of 37. */
 static inline void
-virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
+isa_avx2_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n)
 {
 	const __m256i flags = _mm256_set1_epi64x((long long)vring_packed_used_word(vr->wrap, 0, 0));
 	const __m256i write = _mm256_set1_epi64x((long long)VRING_DESC_F_WRITE << 48);
@@ -240,8 +227,8 @@ virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 	uint16_t i;
 
 	for (i = 0; i + 4 <= n; i += 4) {
-		__m256i id = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)&s->id[i]));
-		__m256i len = _mm256_cvtepu32_epi64(_mm_load_si128((const __m128i *)&s->len[i]));
+		__m256i id = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)&run->id[i]));
+		__m256i len = _mm256_cvtepu32_epi64(_mm_load_si128((const __m128i *)&run->len[i]));
 		__m256i none = _mm256_cmpeq_epi64(len, _mm256_setzero_si256());
 		__m256i note = _mm256_or_si256(_mm256_or_si256(place, _mm256_slli_epi64(id, 16)),
 					       _mm256_slli_epi64(len, 32));
@@ -253,20 +240,14 @@ virtq_used_packed(struct vring *vr, const struct virtq_simple *s, uint16_t n)
 		id = _mm256_or_si256(flags, _mm256_slli_epi64(id, 32));
 		_mm256_store_si256((__m256i *)&word[i], _mm256_or_si256(id, len));
 	}
-	/* a masked store would take longer than one by one */
+	/* a masked store takes longer than scalar ones */
 	for (; i < n; i++) {
-		vring_packed_note(vr, i, i, s->id[i], s->len[i]);
-		word[i] = vring_packed_used_word(vr->wrap, s->id[i], s->len[i]);
+		vring_packed_note(vr, i, i, run->id[i], run->len[i]);
+		word[i] = vring_packed_used_word(vr->wrap, run->id[i], run->len[i]);
 	}
 	vring_packed_begin(vr, n, n);
 	while (i-- > 0)
 		order_release64(&at[2 * i], word[i]);
 }
 
-static inline void
-virtq_rearm(struct rte_mbuf *m, uint64_t initializer, uint32_t len)
-{
-	virtq_rearm_vector(m, initializer, len);
-}
-
-#endif /* VIRTQ_KERN_AVX2_H */
+#endif /* VIRTQ_ISA_AVX2_H */

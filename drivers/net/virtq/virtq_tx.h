@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_TX_H
+#define VIRTQ_TX_H
+
+/*
+ * virtq_tx.h - packets that the application sends and the guest receives.  Two paths:
+ * packets of one mbuf that fit into one chain of a run, and everything else, by a batch
+ * that runs fill as well.
+ */
+
+#include <rte_mbuf.h>
+
+#include "virtq_copy.h"
+#include "virtq_ethdev.h"
+#include "virtq_filter.h"
+#include "virtq_mbuf.h"
+#include "vring_hdr.h"
+
+/* The packets from the first on that are one segment and fit into their chain, whose
+ * first lines are prefetched; leaves in run->len how much each gets. */
+static __rte_always_inline uint16_t
+virtq_tx_fits(struct rte_mbuf **pkts, uint16_t n, uint32_t hdr, struct vring_run *run)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		uint32_t need = pkts[i]->pkt_len + hdr;
+
+		if (unlikely(pkts[i]->nb_segs != 1 || need > run->len[i]))
+			break;
+		run->len[i] = need;
+		vring_prefetch_write(run->host[i]);
+		vring_prefetch_write(run->host[i] + hdr + 63);
+	}
+	return i;
+}
+
+static __rte_always_inline uint16_t
+virtq_tx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	     const bool packed)
+{
+	const uint32_t hdr = vr->hdr_len;
+	const struct vring_limits lim = {hdr, INT32_MAX};
+	struct vring_run run;
+	uint64_t bytes = 0;
+	uint16_t i;
+
+	n = RTE_MIN(n, (uint16_t)VRING_BURST);
+	for (i = 0; i < n; i++)
+		vring_prefetch(pkts[i]);
+	n = vring_run_room(vr, n, packed);
+	n = vring_run_gather(vr, VRING_ENQ, n, &lim, &run, packed);
+	n = virtq_tx_fits(pkts, n, hdr, &run);
+	if (n == 0)
+		return 0;
+	vring_run_prefetch_used(vr, n, packed);
+	virtq_copy_prefetch(&q->copy, &run, 0, n, VRING_ENQ);
+	for (i = 0; i < n; i++) {
+		virtq_copy_prefetch(&q->copy, &run, i + 1, n, VRING_ENQ);
+		vring_hdr_put(run.host[i], hdr, 1);
+		virtq_copy_packet(&q->copy, run.host[i] + hdr,
+				  rte_pktmbuf_mtod(pkts[i], const void *), run.len[i] - hdr,
+				  VRING_ENQ);
+		bytes += run.len[i] - hdr;
+	}
+	if (unlikely(!vring_is_ours(vr)))
+		return 0;
+	q->stats.notified += vring_run_return(vr, &run, n, VRING_ENQ, packed);
+	virtq_free_single(pkts, n);
+	q->stats.packets += n;
+	q->stats.bytes += bytes;
+	return n;
+}
+
+/* Chains of one packet: [first, first + count) of the batch. */
+struct virtq_tx_plan {
+	struct rte_mbuf *m;
+	uint16_t first;
+	uint16_t count;
+};
+
+enum virtq_fit {
+	VIRTQ_FITS,
+	VIRTQ_NEVER_FITS, /* longer than the guest's buffers allow */
+	VIRTQ_NOT_NOW,    /* no more buffers, no more room in the batch, or a fault */
+};
+
+/* Ring slots of the chains of the batch before the i-th. */
+static __rte_always_inline uint16_t
+virtq_tx_slots(const struct vring_batch *b, uint16_t i)
+{
+	return i < b->nchain ? b->chain[i].at : b->slots;
+}
+
+/* Reserves the chains from p->first on that a packet of `need` bytes with its header
+ * fills, as many as p->count then says; those that the batch has not got are added. */
+static __rte_always_inline enum virtq_fit
+virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32_t need,
+		 struct virtq_tx_plan *p, const bool mergeable, const bool packed)
+{
+	const struct vring_limits lim = {vr->hdr_len, INT32_MAX};
+	const bool alone = b->ndesc == 0; /* has all the room of the batch */
+	uint16_t from = virtq_tx_slots(b, p->first), i = p->first;
+	uint32_t room = 0;
+
+	do {
+		const struct vring_chain *c = &b->chain[i];
+
+		/* all of the ring and not the packet's end: it never gets more */
+		if (virtq_tx_slots(b, i) - from == vr->size)
+			return VIRTQ_NEVER_FITS;
+		if (i == b->nchain &&
+		    vring_batch_extend(vr, VRING_ENQ, b, avail, &lim, packed) == 0)
+			return b->full && alone ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
+		/* each buffer holds at least a header (5.1.6.3.1) */
+		if (unlikely(c->len < vr->hdr_len)) {
+			vr->fault = VRING_FAULT_SHORT_BUFFER;
+			return VIRTQ_NOT_NOW;
+		}
+		room = room > UINT32_MAX - c->len ? UINT32_MAX : room + c->len;
+		i++;
+	} while (mergeable && room < need);
+	p->count = i - p->first;
+	return room < need ? VIRTQ_NEVER_FITS : VIRTQ_FITS;
+}
+
+/* Prefetches the line that each chain of a packet begins in, and the one behind the
+ * header: any buffer may have been the first of a packet when the guest had it last, and
+ * have had its header read. */
+static __rte_always_inline void
+virtq_tx_prefetch(const struct vring *vr, const struct vring_batch *b,
+		  const struct virtq_tx_plan *p)
+{
+	const struct vring_seg *seg = &b->seg[b->chain[p->first].first];
+
+	vring_prefetch_write(seg->addr + RTE_MIN(seg->len - 1, (uint32_t)vr->hdr_len));
+	for (uint16_t k = p->first; k < p->first + p->count; k++)
+		vring_prefetch_write(b->seg[b->chain[k].first].addr);
+}
+
+/* Copies a packet after its header into its chains, and leaves in their len how much
+ * each got. */
+static __rte_always_inline void
+virtq_tx_copy(const struct vring *vr, struct vring_batch *b, const struct virtq_tx_plan *p)
+{
+	const struct rte_mbuf *m = p->m;
+	uint32_t left = m->pkt_len, moff = 0;
+
+	vring_hdr_put_segs(&b->seg[b->chain[p->first].first], vr->hdr_len, p->count);
+	for (uint16_t k = p->first; k < p->first + p->count; k++) {
+		struct vring_chain *c = &b->chain[k];
+		const struct vring_seg *seg = &b->seg[c->first];
+		uint32_t off = k == p->first ? vr->hdr_len : 0;
+		uint32_t used = RTE_MIN(c->len, left + off), todo = used - off;
+
+		left -= todo;
+		while (todo > 0) {
+			uint32_t part;
+
+			if (off >= seg->len) {
+				off -= seg->len;
+				seg++;
+				continue;
+			}
+			if (moff == m->data_len) {
+				m = m->next;
+				moff = 0;
+				continue;
+			}
+			part = RTE_MIN(todo, RTE_MIN(seg->len - off, m->data_len - moff));
+			isa_copy(seg->addr + off, rte_pktmbuf_mtod_offset(m, const uint8_t *, moff),
+				 part);
+			off += part;
+			moff += part;
+			todo -= part;
+		}
+		c->len = used;
+	}
+}
+
+/* What a batch did with its packets. */
+struct virtq_tx_done {
+	uint16_t taken;  /* of pkts: sent or dropped */
+	uint16_t plans;  /* to be sent */
+	uint16_t chains; /* that they fill */
+	uint32_t filtered, oversize, no_buffer;
+};
+
+/* Which chains of the batch each packet fills.  *more is cleared when it makes no sense
+ * to go on after this batch. */
+static __rte_always_inline struct virtq_tx_done
+virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
+	      struct rte_mbuf **pkts, uint16_t n, struct virtq_tx_plan *plan, bool *more,
+	      const bool mergeable, const bool packed)
+{
+	/* one more than fit: what is beyond a full batch is there, and not "no buffer" */
+	const uint16_t avail = vring_any_available(vr, VRING_BATCH + 1, packed);
+	struct virtq_tx_done d = {0};
+
+	for (; d.taken < n; d.taken++) {
+		struct rte_mbuf *m = pkts[d.taken];
+		struct virtq_tx_plan *p = &plan[d.plans];
+		enum virtq_fit fit = VIRTQ_NEVER_FITS;
+
+		if (unlikely(q->filter) && !virtq_filter_pass(&q->port->rx, m)) {
+			d.filtered++;
+			continue;
+		}
+		*p = (struct virtq_tx_plan){m, d.chains, 0};
+		if (m->pkt_len <= VIRTQ_MAX_FRAME)
+			fit = virtq_tx_reserve(vr, b, avail, m->pkt_len + vr->hdr_len, p, mergeable,
+					       packed);
+		if (likely(fit == VIRTQ_FITS)) {
+			virtq_tx_prefetch(vr, b, p);
+			d.chains += p->count;
+			d.plans++;
+			continue;
+		}
+		if (fit == VIRTQ_NOT_NOW) {
+			/* a batch that was full may go on in the next one */
+			*more = b->full;
+			d.no_buffer = !b->full && vr->fault == VRING_OK;
+			break;
+		}
+		b->full = false;
+		d.oversize++;
+	}
+	return d;
+}
+
+/* Returns how many of pkts were sent or dropped. */
+static __rte_always_inline uint16_t
+virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	       bool *more, const bool mergeable, const bool packed)
+{
+	struct virtq_tx_plan plan[VRING_BURST];
+	struct virtq_tx_done d;
+	struct vring_batch b;
+	uint64_t bytes = 0;
+
+	vring_batch_begin(&b);
+	n = RTE_MIN(n, (uint16_t)VRING_BURST);
+	d = virtq_tx_plan(q, vr, &b, pkts, n, plan, more, mergeable, packed);
+	vring_run_prefetch_used(vr, d.chains, packed);
+	for (uint16_t k = 0; k < d.plans; k++) {
+		/* a process that was stopped here writes one packet more, not 32 */
+		if (unlikely(!vring_is_ours(vr)))
+			break;
+		virtq_tx_copy(vr, &b, &plan[k]);
+		bytes += plan[k].m->pkt_len;
+	}
+	if (d.chains > 0) {
+		if (unlikely(!vring_is_ours(vr))) {
+			*more = false;
+			return 0;
+		}
+		q->stats.notified += vring_any_return(vr, &b, d.chains, packed);
+	}
+	rte_pktmbuf_free_bulk(pkts, d.taken);
+	q->stats.packets += d.plans;
+	q->stats.bytes += bytes;
+	q->stats.filtered += d.filtered;
+	q->stats.oversize += d.oversize;
+	q->stats.no_buffer += d.no_buffer;
+	return d.taken;
+}
+
+/* Out of line: see virtq_rx_general(). */
+static __rte_noinline uint16_t
+virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		 bool *more)
+{
+	if (vr->packed)
+		return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, true, true)
+				     : virtq_tx_batch(q, vr, pkts, n, more, false, true);
+	return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, true, false)
+			     : virtq_tx_batch(q, vr, pkts, n, more, false, false);
+}
+
+static __rte_always_inline uint16_t
+virtq_tx(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n, bool *more)
+{
+	uint16_t done = 0;
+
+	if (likely(!q->filter))
+		done = vr->packed ? virtq_tx_run(q, vr, pkts, n, true)
+				  : virtq_tx_run(q, vr, pkts, n, false);
+	return likely(done > 0) ? done : virtq_tx_general(q, vr, pkts, n, more);
+}
+
+#endif /* VIRTQ_TX_H */

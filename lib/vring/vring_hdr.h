@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_HDR_H
+#define VIRTQ_VRING_HDR_H
+
+/*
+ * vring_hdr.h - writes the network header in front of a packet that the guest receives
+ * (virtio 5.1.6.4): no offload, num_buffers buffers.
+ */
+
+#include "vring_batch.h"
+
+/* In one piece.  The header is most often there already, and a line that is not
+ * written to stays shared between the two processors. */
+static inline void
+vring_hdr_put(uint8_t *dst, uint32_t hdr_len, uint16_t num_buffers)
+{
+	uint64_t head;
+	uint16_t rest;
+
+	memcpy(&head, dst, sizeof(head));
+	memcpy(&rest, dst + 8, sizeof(rest));
+	if (unlikely((head | rest) != 0))
+		memset(dst, 0, VIRTIO_NET_HDR_LEGACY);
+	if (hdr_len == VIRTIO_NET_HDR_LEGACY)
+		return;
+	memcpy(&rest, dst + 10, sizeof(rest));
+	if (unlikely(rest != num_buffers))
+		memcpy(dst + 10, &num_buffers, sizeof(num_buffers));
+}
+
+/* Across as many pieces as it takes; together they have room for it. */
+static inline void
+vring_hdr_put_segs(const struct vring_seg *seg, uint32_t hdr_len, uint16_t num_buffers)
+{
+	const struct virtio_net_hdr hdr = {.num_buffers = num_buffers};
+	uint32_t done = 0;
+
+	if (likely(seg->len >= hdr_len)) {
+		vring_hdr_put(seg->addr, hdr_len, num_buffers);
+		return;
+	}
+	for (; done < hdr_len; seg++) {
+		uint32_t part = seg->len < hdr_len - done ? seg->len : hdr_len - done;
+
+		memcpy(seg->addr, (const uint8_t *)&hdr + done, part);
+		done += part;
+	}
+}
+
+#endif /* VIRTQ_VRING_HDR_H */
