@@ -10,7 +10,8 @@ unit: $(UNIT_TESTS)
 	$(Q)mk/unit.sh $(UNIT_TESTS)
 
 layering:
-	$(Q)mk/layering.sh
+	@mkdir -p $(B)
+	$(Q)$(PYTHON) mk/layering.py $(B)/includes.dot
 
 models:
 	$(Q)mk/model.sh

@@ -9,7 +9,6 @@
 #include <stddef.h>
 
 #include "virtq_ipc.h"
-#include "vring_batch.h"
 
 static const uint32_t run_always;
 
@@ -31,8 +30,4 @@ AT(struct virtq_ipc_used, slot, 0);
 AT(struct virtq_ipc_used, id, 16);
 AT(struct virtq_ipc_used, len, 32);
 
-/* A batch is returned whole, so all its used descriptors have to fit. */
 _Static_assert(RING_JOURNAL == VIRTQ_IPC_JOURNAL, "state page");
-_Static_assert(VRING_BATCH <= RING_JOURNAL && VRING_BURST <= RING_JOURNAL, "state page");
-
-_Static_assert(VRING_MAX_SIZE == VIRTQ_IPC_MAX_QUEUE_SIZE, "sizes that START may have");

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "order.h"
-#include "vring.h"
+#include "vring_types.h"
 
 #ifndef likely
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -24,6 +24,9 @@
 
 #define VRING_BURST 32u  /* packets of a batch */
 #define VRING_BATCH 128u /* chains of a batch: a mergeable packet may take many */
+
+/* A batch, or a run, is returned whole: the journal has to hold all of it. */
+_Static_assert(VRING_BATCH <= RING_JOURNAL && VRING_BURST <= RING_JOURNAL, "journal too short");
 
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)

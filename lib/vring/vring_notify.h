@@ -25,7 +25,7 @@
 
 #include <sys/eventfd.h>
 
-#include "vring.h"
+#include "vring_types.h"
 #include "vring_batch.h"
 
 #define VRING_ELIDE_AFTER 64u

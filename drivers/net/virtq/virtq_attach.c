@@ -19,6 +19,7 @@
 
 #include "sigbus_guard.h"
 #include "order.h"
+#include "vring.h"
 #include "vring_notify.h"
 
 #define BIT(n) (1ull << (n))

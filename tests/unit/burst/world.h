@@ -17,6 +17,7 @@
 
 #include "pool.h"
 #include "virtq_ethdev.h"
+#include "vring.h"
 
 #define WORLDS 4u
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vring.h"
 #include "vring_any.h"
 
 #define BE_PACKET_MAX 65600u /* 64 KiB and a header */

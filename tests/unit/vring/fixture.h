@@ -11,6 +11,7 @@
 #include <CUnit/CUnit.h>
 
 #include "guest_ring.h"
+#include "vring.h"
 #include "vring_any.h"
 
 #define BIT(n) (1ull << (n))

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_VRING_TYPES_H
+#define VIRTQ_VRING_TYPES_H
+
+/*
+ * vring_types.h - one virtqueue as the device side sees it, and what can be wrong with
+ * it.  A vring is made by a control thread (vring.h), handed to one data thread, and
+ * taken back before it is freed; nobody else looks inside in between, but for what
+ * vring_notify.h and the fault say.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest_mem.h"
+#include "ring_state.h"
+#include "virtio_abi.h"
+
+#define VRING_MAX_SIZE 32768u
+
+/* Descriptors of one chain, indirect ones included.  The specification allows
+ * the queue size; drivers are known to exceed it with indirect tables, and QEMU
+ * stops at the same number. */
+#define VRING_MAX_CHAIN 1024u
+
+/* Why a ring cannot be used any more: the guest broke the specification. */
+enum vring_fault {
+	VRING_OK = 0,
+	VRING_FAULT_AVAIL_JUMP, /* avail index ran ahead of the ring's size */
+	VRING_FAULT_HEAD,       /* avail entry names no descriptor */
+	VRING_FAULT_NEXT,       /* next names no descriptor */
+	VRING_FAULT_LOOP,       /* chain longer than the ring or VRING_MAX_CHAIN */
+	VRING_FAULT_ADDRESS,    /* a buffer outside the guest's memory */
+	VRING_FAULT_DIRECTION,  /* readable in a receive chain, writable in a transmit chain */
+	VRING_FAULT_INDIRECT, /* indirect table: length, nesting, NEXT beside it, not negotiated */
+	VRING_FAULT_SHORT_BUFFER, /* receive chain shorter than the header */
+};
+
+struct vring {
+	/* the guest's memory */
+	union {
+		struct vring_desc *desc;
+		struct vring_packed_desc *slot;
+	};
+	union {
+		struct vring_avail *avail;
+		struct vring_packed_event *driver_event;
+	};
+	union {
+		struct vring_used *used;
+		struct vring_packed_event *device_event;
+	};
+	const struct guest_mem *mem;
+
+	struct ring_state state;
+
+	uint16_t size;
+	uint16_t mask;       /* split only */
+	uint16_t last_avail; /* next avail entry to read; packed: next slot */
+	uint16_t last_used;  /* next used entry to write; packed: the same slot */
+	uint16_t avail_idx;  /* split: the guest's index when we last looked */
+	uint16_t event_used; /* last_used when the driver's event area was last read */
+	uint32_t bursts;     /* that returned used buffers */
+	uint32_t enabled_at; /* bursts when interrupts were last found enabled */
+	uint8_t hdr_len;     /* of the network header, bytes */
+	bool packed;
+	bool wrap; /* packed: wrap counter of last_avail and last_used */
+	bool in_order;
+	bool event_idx;
+	bool indirect;
+	bool mergeable;
+	uint8_t fault; /* enum vring_fault; set once, by the data thread */
+
+	int call_fd; /* -1: the guest is not to be interrupted */
+};
+
+#endif /* VIRTQ_VRING_TYPES_H */
