@@ -3,29 +3,31 @@
 
 #include "guest_mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "sigbus_guard.h"
+#include "shm_map.h"
 
 struct guest_mem_slots {
 	struct guest_mem mem; /* first: what callers see */
-	int guard[GUEST_MEM_MAX_REGIONS];
+	struct shm_map map[GUEST_MEM_MAX_REGIONS];
+	int fd[GUEST_MEM_MAX_REGIONS]; /* our own: hugepages stay ours while they are mapped */
 };
 
 static bool
 desc_is_valid(const struct guest_mem_desc *d)
 {
 	return d->size > 0 && d->guest_addr <= UINT64_MAX - (d->size - 1) &&
-	       d->fd_offset <= (uint64_t)INT64_MAX && d->size <= (uint64_t)INT64_MAX - d->fd_offset;
+	       d->user_addr <= UINT64_MAX - (d->size - 1) && d->fd_offset <= (uint64_t)INT64_MAX &&
+	       d->size <= (uint64_t)INT64_MAX - d->fd_offset;
+}
+
+/* Neither of the two wraps. */
+static bool
+overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a <= b + (b_size - 1) && b <= a + (a_size - 1);
 }
 
 static bool
@@ -34,79 +36,30 @@ overlaps(const struct guest_mem *mem, const struct guest_mem_desc *d)
 	for (uint32_t i = 0; i < mem->count; i++) {
 		const struct guest_region *r = &mem->region[i];
 
-		if (d->guest_addr <= r->guest_addr + (r->size - 1) &&
-		    r->guest_addr <= d->guest_addr + (d->size - 1))
+		if (overlap(d->guest_addr, d->size, r->guest_addr, r->size) ||
+		    (d->user_addr != 0 && r->user_addr != 0 &&
+		     overlap(d->user_addr, d->size, r->user_addr, r->size)))
 			return true;
 	}
 	return false;
 }
 
-/* Maps a piece of a file without touching it.  A process under mlockall(MCL_FUTURE),
- * as testpmd is, would otherwise allocate the whole guest here: memory that may
- * not be accessed is not, and what is unlocked before it may be stays out. */
-static void *
-map_pages(int fd, uint64_t offset, size_t size)
-{
-	void *map = mmap(NULL, size, PROT_NONE, MAP_SHARED, fd, (off_t)offset);
-
-	if (map == MAP_FAILED)
-		return MAP_FAILED;
-	if (munlock(map, size) != 0 || mprotect(map, size, PROT_READ | PROT_WRITE) != 0) {
-		int err = errno;
-
-		munmap(map, size);
-		errno = err;
-		return MAP_FAILED;
-	}
-	return map;
-}
-
-/* Maps one region behind those that mem has; 0, or -1 with a sentence. */
+/* Maps one region after those that mem has; 0, or -1 with a clause. */
 static int
 region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, char *err,
 	   size_t err_size)
 {
-	struct guest_region *r = &s->mem.region[s->mem.count];
-	struct statfs fs;
-	struct stat st;
-	uint64_t page, head;
-	void *map;
+	uint32_t i = s->mem.count;
 
-	/* A file of any other file system may keep a reader waiting for as long as
-	 * it likes, and only these can be asked for seals. */
-	if (fcntl(*fd, F_GET_SEALS) < 0 || fstat(*fd, &st) != 0 || fstatfs(*fd, &fs) != 0) {
-		snprintf(err, err_size,
-			 "its fd is not shared memory (memfd, /dev/shm or hugetlbfs)");
+	if (shm_map(&s->map[i], *fd, d->fd_offset, d->size, 0, err, err_size) != 0)
 		return -1;
-	}
-	if ((uint64_t)st.st_size < d->fd_offset || (uint64_t)st.st_size - d->fd_offset < d->size) {
-		snprintf(err, err_size, "it is longer than its file of %lld bytes",
-			 (long long)st.st_size);
-		return -1;
-	}
-	/* hugetlbfs maps whole huge pages, and gives their size as its block size */
-	page = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 4096;
-	head = d->fd_offset & (page - 1);
-	r->map_size = (size_t)((d->size + head + page - 1) & ~(page - 1));
-	map = map_pages(*fd, d->fd_offset - head, r->map_size);
-	if (map == MAP_FAILED) {
-		snprintf(err, err_size, "mmap of %zu bytes failed: %s", r->map_size,
-			 strerror(errno));
-		return -1;
-	}
-	s->guard[s->mem.count] = sigbus_guard_add(map, r->map_size);
-	if (s->guard[s->mem.count] < 0) {
-		snprintf(err, err_size, "too many memory regions in this process");
-		munmap(map, r->map_size);
-		return -1;
-	}
-	/* a crash of the host application must not write a guest's RAM to disk */
-	madvise(map, r->map_size, MADV_DONTDUMP);
-	r->guest_addr = d->guest_addr;
-	r->size = d->size;
-	r->host = (uint8_t *)map + head;
-	r->map = map;
-	r->fd = *fd;
+	s->mem.region[i] = (struct guest_region){
+		.guest_addr = d->guest_addr,
+		.user_addr = d->user_addr,
+		.size = d->size,
+		.host = s->map[i].addr,
+	};
+	s->fd[i] = *fd;
 	*fd = -1;
 	s->mem.count++;
 	return 0;
@@ -157,11 +110,8 @@ guest_mem_free(struct guest_mem *mem)
 	if (!mem)
 		return;
 	for (uint32_t i = 0; i < mem->count; i++) {
-		struct guest_region *r = &mem->region[i];
-
-		sigbus_guard_remove(s->guard[i]);
-		munmap(r->map, r->map_size);
-		close(r->fd);
+		shm_unmap(&s->map[i]);
+		close(s->fd[i]);
 	}
 	free(s);
 }
@@ -169,8 +119,10 @@ guest_mem_free(struct guest_mem *mem)
 bool
 guest_mem_lost(const struct guest_mem *mem)
 {
+	const struct guest_mem_slots *s = (const struct guest_mem_slots *)mem;
+
 	for (uint32_t i = 0; i < mem->count; i++)
-		if (sigbus_guard_lost(mem->region[i].map))
+		if (shm_lost(&s->map[i]))
 			return true;
 	return false;
 }

@@ -5,8 +5,8 @@
 #define VIRTQ_GUEST_MEM_H
 
 /*
- * guest_mem.h - the RAM of one guest, mapped: checked translation of
- * guest-physical addresses.
+ * guest_mem.h - the RAM of one guest, mapped: checked translation of addresses of
+ * either of two spaces.
  */
 
 #include <stdbool.h>
@@ -20,15 +20,21 @@ struct guest_mem_desc {
 	uint64_t guest_addr;
 	uint64_t size;
 	uint64_t fd_offset;
+	uint64_t user_addr; /* in the front end's process; 0: it did not say */
 };
 
 struct guest_region {
 	uint64_t guest_addr;
 	uint64_t size;
 	uint8_t *host; /* of guest_addr */
-	int fd;        /* our own reference: hugepages stay ours while mapped */
-	void *map;     /* what was mapped: whole pages of the file */
-	size_t map_size;
+	uint64_t user_addr;
+};
+
+/* Which addresses: those that are in descriptors, or those by which a front end tells
+ * where its rings are (vhost-user: its own virtual ones). */
+enum guest_space {
+	GUEST_PHYSICAL,
+	GUEST_USER,
 };
 
 /* Immutable once made; readers need no lock. */
@@ -71,18 +77,35 @@ guest_mem_piece(const struct guest_mem *mem, uint64_t addr, uint32_t *len)
 	return NULL;
 }
 
-/* [addr, addr + len) as one piece of host memory, or NULL. */
+/* [addr, addr + len) as one piece of host memory, or NULL; `space` is a constant at
+ * every use. */
 static inline uint8_t *
-guest_mem_host(const struct guest_mem *mem, uint64_t addr, uint64_t len)
+guest_mem_find(const struct guest_mem *mem, const enum guest_space space, uint64_t addr,
+	       uint64_t len)
 {
 	for (uint32_t i = 0; i < mem->count; i++) {
 		const struct guest_region *r = &mem->region[i];
-		uint64_t off = addr - r->guest_addr;
+		uint64_t from = space == GUEST_PHYSICAL ? r->guest_addr : r->user_addr;
+		uint64_t off = addr - from;
 
-		if (addr >= r->guest_addr && off <= r->size && len <= r->size - off && len > 0)
+		if (addr >= from && off <= r->size && len <= r->size - off && len > 0)
 			return r->host + off;
 	}
 	return NULL;
+}
+
+/* The same of a guest-physical address. */
+static inline uint8_t *
+guest_mem_host(const struct guest_mem *mem, uint64_t addr, uint64_t len)
+{
+	return guest_mem_find(mem, GUEST_PHYSICAL, addr, len);
+}
+
+/* The same of an address of the front end's process. */
+static inline uint8_t *
+guest_mem_user(const struct guest_mem *mem, uint64_t addr, uint64_t len)
+{
+	return guest_mem_find(mem, GUEST_USER, addr, len);
 }
 
 #endif /* VIRTQ_GUEST_MEM_H */

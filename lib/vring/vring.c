@@ -20,7 +20,7 @@ vring_features(void)
 }
 
 static void *
-area(const struct guest_mem *mem, const char *name, uint64_t addr, uint64_t len, uint64_t align,
+area(const struct vring_config *cfg, const char *name, uint64_t addr, uint64_t len, uint64_t align,
      char *err, size_t err_size)
 {
 	void *p;
@@ -30,7 +30,8 @@ area(const struct guest_mem *mem, const char *name, uint64_t addr, uint64_t len,
 			 (unsigned long long)addr, (unsigned long long)align);
 		return NULL;
 	}
-	p = guest_mem_host(mem, addr, len);
+	p = cfg->space == GUEST_USER ? guest_mem_user(cfg->mem, addr, len)
+				     : guest_mem_host(cfg->mem, addr, len);
 	if (!p)
 		snprintf(err, err_size, "%s at 0x%llx, %llu bytes, is outside the guest's memory",
 			 name, (unsigned long long)addr, (unsigned long long)len);
@@ -47,13 +48,13 @@ split_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 			 cfg->size, VRING_MAX_SIZE);
 		return -1;
 	}
-	vr->desc = area(cfg->mem, "descriptor table", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
+	vr->desc = area(cfg, "descriptor table", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
 			VRING_DESC_ALIGN, err, err_size);
-	vr->avail = vr->desc ? area(cfg->mem, "available ring", cfg->addr.driver,
+	vr->avail = vr->desc ? area(cfg, "available ring", cfg->addr.driver,
 				    VRING_AVAIL_BYTES(cfg->size, event), VRING_AVAIL_ALIGN, err,
 				    err_size)
 			     : NULL;
-	vr->used = vr->avail ? area(cfg->mem, "used ring", cfg->addr.device,
+	vr->used = vr->avail ? area(cfg, "used ring", cfg->addr.device,
 				    VRING_USED_BYTES(cfg->size, event), VRING_USED_ALIGN, err,
 				    err_size)
 			     : NULL;
@@ -80,13 +81,13 @@ packed_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t 
 		snprintf(err, err_size, "position %u is beyond the ring of %u", slot, cfg->size);
 		return -1;
 	}
-	vr->slot = area(cfg->mem, "descriptor ring", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
+	vr->slot = area(cfg, "descriptor ring", cfg->addr.desc, VRING_DESC_BYTES(cfg->size),
 			VRING_DESC_ALIGN, err, err_size);
-	vr->driver_event = vr->slot ? area(cfg->mem, "driver event area", cfg->addr.driver,
+	vr->driver_event = vr->slot ? area(cfg, "driver event area", cfg->addr.driver,
 					   sizeof(struct vring_packed_event),
 					   VRING_PACKED_EVENT_ALIGN, err, err_size)
 				    : NULL;
-	vr->device_event = vr->driver_event ? area(cfg->mem, "device event area", cfg->addr.device,
+	vr->device_event = vr->driver_event ? area(cfg, "device event area", cfg->addr.device,
 						   sizeof(struct vring_packed_event),
 						   VRING_PACKED_EVENT_ALIGN, err, err_size)
 					    : NULL;

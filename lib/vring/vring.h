@@ -12,7 +12,7 @@
 
 #include "vring_types.h"
 
-/* Where the guest placed the ring: guest-physical addresses. */
+/* Where the guest placed the ring: addresses of one space. */
 struct vring_addr {
 	uint64_t desc;
 	uint64_t driver;
@@ -22,7 +22,8 @@ struct vring_addr {
 /* What vring_init() needs to know. */
 struct vring_config {
 	struct vring_addr addr;
-	uint32_t size; /* entries */
+	enum guest_space space; /* of addr; those in descriptors are GUEST_PHYSICAL */
+	uint32_t size;          /* entries */
 	uint64_t features;
 	uint16_t avail;
 	uint16_t used;

@@ -42,7 +42,7 @@ map_regions(struct world *w, unsigned int number)
 		}
 		w->host[r] = at;
 		w->mem.region[w->mem.count++] = (struct guest_region){
-			.guest_addr = reg_addr[r], .size = REG_SIZE, .host = at, .fd = -1};
+			.guest_addr = reg_addr[r], .size = REG_SIZE, .host = at};
 	}
 }
 

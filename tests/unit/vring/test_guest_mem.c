@@ -72,7 +72,7 @@ test_counts(void)
 	uint32_t len = 1;
 
 	for (unsigned int i = 0; i <= GUEST_MEM_MAX_REGIONS; i++) {
-		d[i] = (struct guest_mem_desc){i * MiB, MiB, 0};
+		d[i] = (struct guest_mem_desc){i * MiB, MiB, 0, 0};
 		fds[i] = ram_memfd(MiB, 0);
 	}
 	refuse(d, 0, -1, "0 memory regions: 1 to 64 are possible");
@@ -93,47 +93,47 @@ test_bad_regions(void)
 		struct guest_mem_desc d;
 		const char *sentence;
 	} bad[] = {
-		{{5 * MiB, 0, 0}, "memory region 1 (0x500000, 0 bytes): it is empty or wraps"},
-		{{0, 0, 0}, "memory region 1 (0x0, 0 bytes): it is empty or wraps"},
-		{{UINT64_MAX, 2, 0},
+		{{5 * MiB, 0, 0, 0}, "memory region 1 (0x500000, 0 bytes): it is empty or wraps"},
+		{{0, 0, 0, 0}, "memory region 1 (0x0, 0 bytes): it is empty or wraps"},
+		{{UINT64_MAX, 2, 0, 0},
 		 "memory region 1 (0xffffffffffffffff, 2 bytes): it is empty or wraps"},
-		{{UINT64_MAX - MiB + 2, MiB, 0},
+		{{UINT64_MAX - MiB + 2, MiB, 0, 0},
 		 "memory region 1 (0xfffffffffff00001, 1048576 bytes): it is empty or wraps"},
-		{{5 * MiB, MiB, UINT64_MAX - MiB + 1},
+		{{5 * MiB, MiB, UINT64_MAX - MiB + 1, 0},
 		 "memory region 1 (0x500000, 1048576 bytes): it is empty or wraps"},
-		{{5 * MiB, MiB, INT64_MAX},
+		{{5 * MiB, MiB, INT64_MAX, 0},
 		 "memory region 1 (0x500000, 1048576 bytes): it is empty or wraps"},
-		{{5 * MiB, INT64_MAX, 1},
+		{{5 * MiB, INT64_MAX, 1, 0},
 		 "memory region 1 (0x500000, 9223372036854775807 bytes): it is empty or wraps"},
-		{{0, UINT64_MAX, 0},
+		{{0, UINT64_MAX, 0, 0},
 		 "memory region 1 (0x0, 18446744073709551615 bytes): it is empty or wraps"},
-		{{5 * MiB, MiB + 1, 0},
+		{{5 * MiB, MiB + 1, 0, 0},
 		 "memory region 1 (0x500000, 1048577 bytes): it is longer "
 		 "than its file of 1048576 bytes"},
-		{{5 * MiB, MiB, 1},
+		{{5 * MiB, MiB, 1, 0},
 		 "memory region 1 (0x500000, 1048576 bytes): it is longer than "
 		 "its file of 1048576 bytes"},
-		{{5 * MiB, 1, MiB},
+		{{5 * MiB, 1, MiB, 0},
 		 "memory region 1 (0x500000, 1 bytes): it is longer than its "
 		 "file of 1048576 bytes"},
-		{{5 * MiB, 1, 9 * MiB},
+		{{5 * MiB, 1, 9 * MiB, 0},
 		 "memory region 1 (0x500000, 1 bytes): it is longer than "
 		 "its file of 1048576 bytes"},
-		{{2 * MiB, MiB, 0},
+		{{2 * MiB, MiB, 0, 0},
 		 "memory region 1 (0x200000, 1048576 bytes): it overlaps another one"},
-		{{2 * MiB + 4096, 4096, 0},
+		{{2 * MiB + 4096, 4096, 0, 0},
 		 "memory region 1 (0x201000, 4096 bytes): it overlaps another one"},
-		{{3 * MiB - 1, 1, 0},
+		{{3 * MiB - 1, 1, 0, 0},
 		 "memory region 1 (0x2fffff, 1 bytes): it overlaps another one"},
-		{{MiB + 1, MiB, 0},
+		{{MiB + 1, MiB, 0, 0},
 		 "memory region 1 (0x100001, 1048576 bytes): it overlaps another one"},
-		{{MiB, 3 * MiB, 0},
+		{{MiB, 3 * MiB, 0, 0},
 		 "memory region 1 (0x100000, 3145728 bytes): it overlaps another one"},
 	};
 	int fd = ram_memfd(MiB, 0);
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0}, bad[i].d};
+		struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0, 0}, bad[i].d};
 
 		refuse(d, 2, fd, bad[i].sentence);
 	}
@@ -143,7 +143,7 @@ test_bad_regions(void)
 static void
 test_bad_files(void)
 {
-	struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0}, {4 * MiB, MiB, 0}};
+	struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0, 0}, {4 * MiB, MiB, 0, 0}};
 	const char *not_file = "memory region 1 (0x400000, 1048576 bytes): its fd is not shared "
 			       "memory (memfd, /dev/shm or hugetlbfs)";
 	char path[64];
@@ -193,10 +193,10 @@ test_bad_files(void)
 static void
 test_neighbours(void)
 {
-	struct guest_mem_desc d[4] = {{2 * MiB, MiB, 0},
-				      {3 * MiB, MiB, 0},
-				      {MiB, MiB, 0},
-				      {UINT64_MAX - MiB + 1, MiB, 0}};
+	struct guest_mem_desc d[4] = {{2 * MiB, MiB, 0, 0},
+				      {3 * MiB, MiB, 0, 0},
+				      {MiB, MiB, 0, 0},
+				      {UINT64_MAX - MiB + 1, MiB, 0, 0}};
 	int fds[4];
 	struct guest_mem *mem;
 	uint32_t len = 100;
@@ -234,7 +234,7 @@ test_offsets(void)
 	static const uint64_t offs[] = {0, 1, 4095, 4096, 4097, 0x12345, MiB - 1};
 
 	for (size_t i = 0; i < sizeof(offs) / sizeof(offs[0]); i++) {
-		struct guest_mem_desc d = {5 * MiB, MiB - offs[i], offs[i]};
+		struct guest_mem_desc d = {5 * MiB, MiB - offs[i], offs[i], 0};
 		int fd = ram_memfd(MiB, 0), own = dup(fd);
 		unsigned int maps = fix_count_maps();
 		struct guest_mem *mem;
@@ -256,7 +256,7 @@ test_offsets(void)
 static void
 test_no_leak(void)
 {
-	struct guest_mem_desc d[3] = {{0, MiB, 0}, {MiB, 4096, 5}, {9 * MiB, 4096, 0}};
+	struct guest_mem_desc d[3] = {{0, MiB, 0, 0}, {MiB, 4096, 5, 0}, {9 * MiB, 4096, 0, 0}};
 	unsigned int fds_before = count_fds(), maps_before = fix_count_maps(), made = 0;
 
 	for (int i = 0; i < 10000; i++) {
@@ -281,7 +281,7 @@ test_no_leak(void)
 static void
 test_long_chain(void)
 {
-	struct guest_mem_desc d = {0, 0xc0000000ull, 0};
+	struct guest_mem_desc d = {0, 0xc0000000ull, 0, 0};
 	int fd = ram_memfd(d.size, 0);
 	struct vring vr = {0};
 	struct vring_chain c = {0};
@@ -304,7 +304,7 @@ test_long_chain(void)
 static void
 test_wrapping_buffer(void)
 {
-	struct guest_mem_desc d[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
+	struct guest_mem_desc d[2] = {{UINT64_MAX - 4095, 4096, 0, 0}, {0, 4096, 0, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
 	struct vring vr = {0};
 	struct vring_chain c = {0};
@@ -386,7 +386,7 @@ return_hugepages(struct loan loan)
 static void
 hugetlb(int fd, uint64_t huge)
 {
-	struct guest_mem_desc d = {huge, huge, huge / 2 + 4096};
+	struct guest_mem_desc d = {huge, huge, huge / 2 + 4096, 0};
 	int own = dup(fd);
 	struct guest_mem *mem = guest_mem_new(&d, 1, &fd, err, sizeof(err));
 	uint8_t *p = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
@@ -398,13 +398,13 @@ hugetlb(int fd, uint64_t huge)
 	p[d.fd_offset + huge - 1] = 2;
 	CU_ASSERT_EQUAL(*guest_mem_host(mem, huge, 1), 1);
 	CU_ASSERT_EQUAL(*guest_mem_host(mem, 2 * huge - 1, 1), 2);
-	CU_ASSERT_EQUAL(mem->region[0].map_size, 2 * huge);
 	munmap(p, 2 * huge);
+	p = mem->region[0].host - d.fd_offset;
+	CU_ASSERT_EQUAL(madvise(p, 2 * huge, MADV_NORMAL), 0);
 	CU_ASSERT_EQUAL(ftruncate(own, 0), 0);
 	CU_ASSERT_EQUAL(*(volatile uint8_t *)guest_mem_host(mem, huge, 1), 0);
 	CU_ASSERT_EQUAL(*(volatile uint8_t *)guest_mem_host(mem, 2 * huge - 1, 1), 0);
 	CU_ASSERT_TRUE(guest_mem_lost(mem));
-	p = mem->region[0].map;
 	guest_mem_free(mem);
 	/* all of it is unmapped: ENOMEM says that there is nothing there */
 	CU_ASSERT(madvise(p, 2 * huge, MADV_NORMAL) == -1 && errno == ENOMEM);
@@ -430,12 +430,39 @@ test_hugetlb(void)
 	return_hugepages(loan);
 }
 
+/* The front end's own addresses: a space of its own, with its own wraps and overlaps. */
+static void
+test_user_space(void)
+{
+	struct guest_mem_desc d[2] = {{2 * MiB, MiB, 0, 0x7f0000100000}, {4 * MiB, MiB, 0, 0}};
+	int fds[2] = {ram_memfd(MiB, 0), ram_memfd(MiB, 0)}, own = dup(fds[1]);
+	struct guest_mem *mem;
+
+	d[1].user_addr = d[0].user_addr + MiB - 1;
+	refuse(d, 2, own, "memory region 1 (0x400000, 1048576 bytes): it overlaps another one");
+	d[1].user_addr = UINT64_MAX - MiB + 2;
+	refuse(d, 2, own, "memory region 1 (0x400000, 1048576 bytes): it is empty or wraps");
+	d[1].user_addr = d[0].user_addr - MiB;
+	mem = guest_mem_new(d, 2, fds, err, sizeof(err));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mem);
+	CU_ASSERT_PTR_EQUAL(guest_mem_user(mem, d[0].user_addr, MiB), mem->region[0].host);
+	CU_ASSERT_PTR_EQUAL(guest_mem_user(mem, d[0].user_addr - 1, 1),
+			    mem->region[1].host + MiB - 1);
+	CU_ASSERT_PTR_NULL(guest_mem_user(mem, d[0].user_addr - 1, 2));
+	CU_ASSERT_PTR_NULL(guest_mem_user(mem, d[0].user_addr + MiB, 1));
+	CU_ASSERT_PTR_NULL(guest_mem_user(mem, d[0].guest_addr, 1));
+	CU_ASSERT_PTR_NULL(guest_mem_host(mem, d[0].user_addr, 1));
+	guest_mem_free(mem);
+	close(own);
+}
+
 CU_TestInfo guest_mem_tests[] = {
 	{"number of regions", test_counts},
 	{"bad regions", test_bad_regions},
 	{"bad files", test_bad_files},
 	{"neighbours and borders", test_neighbours},
 	{"place in the file", test_offsets},
+	{"addresses of the front end", test_user_space},
 	{"no leak in 10,000 tables", test_no_leak},
 	{"length of a chain saturates", test_long_chain},
 	{"buffer that wraps", test_wrapping_buffer},

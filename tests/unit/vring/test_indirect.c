@@ -199,7 +199,7 @@ test_table_past_end(void)
 static void
 test_table_wraps(void)
 {
-	struct guest_mem_desc desc[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
+	struct guest_mem_desc desc[2] = {{UINT64_MAX - 4095, 4096, 0, 0}, {0, 4096, 0, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
 	struct gr_desc d = {0, 8, GR_NEXT, 1};
 	struct fix f;

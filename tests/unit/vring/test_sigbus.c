@@ -26,7 +26,7 @@ static char err[256];
 static struct guest_mem *
 two_regions(int *own)
 {
-	struct guest_mem_desc d[2] = {{0, SIZE, 0}, {SIZE, SIZE, 0}};
+	struct guest_mem_desc d[2] = {{0, SIZE, 0, 0}, {SIZE, SIZE, 0, 0}};
 	int fds[2];
 
 	for (int i = 0; i < 2; i++) {
@@ -97,7 +97,7 @@ test_slots(void)
 {
 	static int slot[10000];
 	static uint8_t dummy[1];
-	struct guest_mem_desc d = {0, SIZE, 0};
+	struct guest_mem_desc d = {0, SIZE, 0, 0};
 	unsigned int maps = fix_count_maps();
 	int own[2], fd, n = 0;
 	struct guest_mem *mem;
@@ -202,11 +202,11 @@ sigbus_child(const char *how)
 		if (strstr(how, "-kill"))
 			kill(getpid(), SIGBUS);
 		else if (strstr(how, "-forged"))
-			forged_signal(mem->region[1].map);
+			forged_signal(mem->region[1].host);
 		else
 			foreign_fault();
 	}
-	if (sigbus_guard_lost(mem->region[1].map))
+	if (sigbus_guard_lost(mem->region[1].host))
 		return 5;
 	if (strncmp(how, "default", 7) == 0)
 		return 4; /* it should have been the end */
