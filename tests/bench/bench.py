@@ -66,6 +66,20 @@ def choice():
     return plan, chosen, others, sweeps
 
 
+def go_first(lab):
+    """Whatever else runs here waits while a sample is taken.  The kernel may share the
+    processors among sessions first (sched(7), autogroup): then a process' own priority
+    counts within its session only, and the session needs one too."""
+    os.setpriority(os.PRIO_PROCESS, 0, -20)
+    session = Path("/proc/self/autogroup")
+    try:
+        before = session.read_text("ascii").split()[-1]
+        session.write_text("-20", "ascii")
+    except OSError:
+        return  # not of this kernel, or not allowed: what samples waited for tells
+    lab.on_close(session.write_text, before, "ascii")
+
+
 class Run:
     """All of it."""
 
@@ -159,8 +173,6 @@ class Run:
 def main():
     args = arguments()
     raise_on_signals()
-    # Whatever else runs here waits while a sample is taken.
-    os.setpriority(os.PRIO_PROCESS, 0, -20)
     plan, chosen, others, sweeps = choice()
     out = Path(args.build) / "bench"
     out.mkdir(parents=True, exist_ok=True)
@@ -173,6 +185,7 @@ def main():
     for old in (*out.glob("*.csv"), *out.glob("*.svg"), *out.glob("table.txt")):
         old.unlink()
     with Lab(out / "logs") as lab:
+        go_first(lab)
         huge.reserve(lab, HUGE_MB)
         run = Run(lab, args, out)
         for text in machine.header(TOP, run.probe.nanoseconds(), run.cpus):
