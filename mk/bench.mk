@@ -4,7 +4,7 @@
 # Measurements.  The programs are built twice: against Debian's DPDK in $(B), and
 # against one that is compiled for this machine in $(B)/native.
 
-.PHONY: bench bench-programs bench-native
+.PHONY: bench bench-programs bench-native bench-test
 
 HOSTBENCH := $(B)/tests/bench/hostbench
 PROBE := $(B)/tests/bench/probe
@@ -29,7 +29,13 @@ $(PROBE) $(COPYLIMIT): $(B)/tests/bench/%: tests/bench/%.c tests/bench/cpu.h $(F
 
 bench-programs: $(PLUGIN) $(HOSTBENCH) $(VGUEST) $(PROBE) $(COPYLIMIT)
 
+# make bench BASE=revision: against the plugin of that revision.  Whether there is one is
+# asked before anything is built.
+BENCH_BASE = CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' \
+	mk/bench-base.sh
+
 bench-native:
+	$(if $(BASE),$(Q)mk/bench-base.sh check "$$BASE")
 	$(Q)mk/deps.sh config/deps.txt config/bench-deps.txt
 	$(Q)mk/dpdk-native.sh build
 	$(Q)PKG_CONFIG_PATH=$$(mk/dpdk-native.sh pkgconfig) $(MAKE) -s B=$(BENCH_NATIVE) \
@@ -37,5 +43,12 @@ bench-native:
 
 bench: bench-native
 	$(Q)$(MAKE) -s bench-programs
+	$(if $(BASE),$(Q)$(BENCH_BASE) build "$$BASE")
 	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests $(PYTHON) -u tests/bench/bench.py \
-		--build $(B) --native $$(mk/dpdk-native.sh path)
+		--build $(B) --native $$(mk/dpdk-native.sh path) \
+		$(if $(BASE),--base $$($(BENCH_BASE) path "$$BASE"))
+
+# What a comparison claims; measures nothing.
+bench-test:
+	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests:tests/bench $(PYTHON) -m unittest -q \
+		tests/bench/test_compare.py

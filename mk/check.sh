@@ -75,6 +75,7 @@ step models make models
 step layering make layering
 step format-check make format-check
 step wire-check make wire-check
+step bench-test make bench-test
 
 counted loopback make loopback
 

@@ -70,9 +70,14 @@ class Cell:
         return args
 
     @property
+    def against(self):
+        """The backend that the first one is compared with."""
+        return self.backends[1]
+
+    @property
     def limit(self):
         """The ratio to net_vhost that has to be reached, or None."""
-        if self.build != "native" or "virtq" not in self.backends or self.note:
+        if self.build != "native" or self.backends[:2] != ("virtq", "vhost") or self.note:
             return None
         return _limit(self)
 
@@ -150,3 +155,26 @@ def full():
                 for d in ("enq", "deq") for s in (64, 1518))
     yield from (Cell(r, d, s, build="debian") for r, d, s in
                 itertools.product(RINGS, ("enq", "deq"), (64, 256, 1518, "imix")))
+
+
+def guard(simd=(512, 256, 64)):
+    """What tells whether a change made the bursts slower."""
+    for bits in simd:
+        for r, d, s, b in itertools.product(RINGS, ("enq", "deq", "io"), (64, 1518, JUMBO),
+                                            (32, 1)):
+            yield Cell(r, d, s, mergeable=s == JUMBO, burst=b, simd=bits)
+        yield from (Cell(r, "empty", simd=bits) for r in RINGS)
+
+
+def every():
+    """All that can be asked for by name."""
+    known = {c.name: c for c in guard()}
+    known.update((c.name, c) for c in full())
+    return known.values()
+
+
+def with_base(some, simd):
+    """Those of some cells that the plugin of another revision can be measured in, and that
+    differ on a processor with these SIMD limits."""
+    return [dataclasses.replace(c, backends=("virtq", "base")) for c in some
+            if c.backends[0] == "virtq" and c.build == "native" and c.simd in simd]

@@ -60,7 +60,7 @@ class Result:
     regime: str
     harness: float
     sides: dict
-    ratios: dict       # net cycles, backend to net_vhost
+    ratios: dict       # net cycles, backend to the one it is compared with
     raw_ratios: dict
     mpps_ratio: object
     memif_ratio: object
@@ -80,7 +80,7 @@ def _pairs(rounds, a, b, value):
 def evaluate(cell, regime, rounds, harness):
     """rounds: for each round, the undisturbed samples of that regime by backend."""
     backends = [b for b in cell.backends if any(b in r for r in rounds)]
-    first, base = cell.backends[0], "vhost"
+    first, base = cell.backends[0], cell.against
 
     def net(s):
         return s.cycles - harness

@@ -9,6 +9,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from loopback.variants import variants
+
 
 def _cpuinfo(key):
     found = re.search(rf"^{key}\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8"), re.M)
@@ -23,6 +25,19 @@ def _output(*args):
         return ""
 
 
+def commit(top, revision=None):
+    """The name of a revision, or of what the tree is now."""
+    return _output("git", "-C", str(top), "describe", "--always",
+                   revision or "--dirty") or "no git"
+
+
+def simd():
+    """EAL's SIMD limits that choose different bursts here.  The first chooses the best there
+    is, and is that of cells without one in their names."""
+    limits = sorted((v.bits for v in variants().values() if not v.missing()), reverse=True)
+    return (512, *limits[1:])
+
+
 def _package(name):
     return _output("dpkg-query", "-W", "-f", "${Version}", name) or "?"
 
@@ -31,14 +46,13 @@ def header(top, nanoseconds, cpus):
     """Lines that say on what and with what these figures were taken."""
     virtual = "virtual machine" if "hypervisor" in _cpuinfo("flags").split() else "bare metal"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = _output("git", "-C", str(top), "describe", "--always", "--dirty") or "no git"
     return [
         f"date      {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
         f"machine   {_cpuinfo('model name')} family {_cpuinfo('cpu family')} model "
         f"{_cpuinfo('model')}, {os.cpu_count()} processors, {memory:.0f} GB, {virtual}",
         f"system    {_output('sed', '-n', 's/^PRETTY_NAME=//p', '/etc/os-release')}, "
         f"Linux {platform.release()}",
-        f"versions  virtq {commit}, DPDK {_package('libdpdk-dev')} built -O3 -march=native "
+        f"versions  virtq {commit(top)}, DPDK {_package('libdpdk-dev')} built -O3 -march=native "
         f"(@debian: as packaged), gcc {_output('gcc', '-dumpfullversion')}",
         f"place     host on processor {cpus[0]}, guest on {cpus[1]}, round trip "
         f"{nanoseconds:.0f} ns at the start",

@@ -75,11 +75,12 @@ class Host:
     def __init__(self, lab, name, build, vdevs, cpu, queues=1, simd=512, options=(),
                  socket=None):
         self.socket = socket
+        virtq = any(v.startswith("eth_virtq") for v in vdevs)
         # vguest's option that leads here
-        self.target = ("--virtq=" if name.startswith("virtq") else "--vhost=") + str(socket)
+        self.target = ("--virtq=" if virtq else "--vhost=") + str(socket)
         args = [build.hostbench, "--lcores", f"0@{cpu}", "--in-memory", "--no-pci",
                 "--no-telemetry", "--log-level=4", f"--force-max-simd-bitwidth={simd}", *options]
-        if any(v.startswith("eth_virtq") for v in vdevs):
+        if virtq:
             args += ["-d", build.plugin]
         for v in vdevs:
             args += ["--vdev", v]
@@ -150,10 +151,10 @@ class Guest:
 
 
 class Build:
-    """Where the programs of one DPDK are."""
+    """Where the programs of one DPDK are.  The plugin may be another one."""
 
-    def __init__(self, folder):
-        self.plugin = Path(folder).resolve() / "librte_net_virtq.so"
+    def __init__(self, folder, plugin=None):
+        self.plugin = Path(plugin or Path(folder) / "librte_net_virtq.so").resolve()
         self.hostbench = Path(folder).resolve() / "tests/bench/hostbench"
 
 
@@ -192,12 +193,14 @@ class Park:
             self._hosts.popitem()[1].stop()
 
     def _start(self, kind, build, queues, simd):
-        sock = str(self.lab.tmp / f"{kind}-{next(self._count)}")
+        # Names of one length: what two processes are given is to differ as little as can be.
+        sock = str(self.lab.tmp / f"{next(self._count):06}")
         client = kind == "memif-client"
         if client:
             sock = self.host("memif", build, queues).socket
         vdev = {
             "virtq": f"eth_virtq0,connector={sock},queues={queues}",
+            "base": f"eth_virtq0,connector={sock},queues={queues}",
             "vhost": f"net_vhost0,iface={sock},queues={queues}",
             "vhost2": f"net_vhost0,iface={sock},queues={queues}",
             "null": "net_null0,copy=0",
@@ -206,7 +209,8 @@ class Park:
             "memif-client": "net_memif0,role=client,id=0,socket-abstract=no,rsize=10,"
                             f"zero-copy=yes,socket={sock}",
         }[kind]
-        return Host(self.lab, f"{kind}-{build}-{queues}", self.builds[build], [vdev],
+        return Host(self.lab, f"{kind}-{build}-{queues}",
+                    self.builds["base" if kind == "base" else build], [vdev],
                     self.cpus[1 if client else 0], queues, simd,
                     ["--single-file-segments"] if client else [], sock)
 

@@ -6,10 +6,12 @@ import csv
 
 import cells
 
+TABLE, RESULTS, SAMPLES = "table.txt", "results.csv", "samples.csv"
+
 COLUMNS = ("cell ring direction size mergeable in_order queues burst regime backend "
            "cycles_per_packet mpps ratio_vs_vhost ci_low ci_high").split()
 NAMES = {"virtq": "virtq", "vhost": "net_vhost", "vhost2": "net_vhost", "memif": "net_memif",
-         "user": "net_vhost+virtio_user", "null": "net_null", "copy": "copy"}
+         "user": "net_vhost+virtio_user", "base": "base", "null": "net_null", "copy": "copy"}
 
 # A guest with less time to spare is what the host waits for.
 GUEST_IDLE = 0.1
@@ -23,11 +25,12 @@ HEADING = (f"{'ratio':>6} {'95% interval':>15} {'limit':>6}  {'cell':<28} {'at':
            f"{'pairs':>5} {'guest':>6} {'idle':>5}")
 
 
-def _text(value, width, digits):
+def text(value, width, digits):
+    """A figure in a column."""
     return f"{value:{width}.{digits}f}" if value is not None else " " * (width - 1) + "-"
 
 
-def _mark(ratio):
+def mark(ratio):
     """~ where the interval holds 1: no difference is claimed."""
     return "" if ratio is None or ratio.claimed else "~"
 
@@ -71,17 +74,17 @@ def line(result):
     def of(side, name):
         return getattr(side, name) if side else None
     return " ".join((
-        f"{_text(ratio and ratio.median, 5, 2)}{_mark(ratio) or ' '}", f"{span:>15}",
-        f"{_text(cell.limit, 6, 2)} ", f"{cell.name:<28} {result.regime:<4}",
-        _text(of(ours, "net"), 7, 1), _text(of(theirs, "net"), 7, 1),
-        _text(of(ours, "raw"), 6, 1), _text(of(theirs, "raw"), 6, 1),
-        _text(raw and raw.median, 6, 2) + " ",
-        _text(of(ours, "mpps"), 6, 2), _text(of(theirs, "mpps"), 6, 2),
-        _text(result.mpps_ratio and result.mpps_ratio.median, 5, 2) + " ",
-        _text(of(memif, "net"), 6, 1),
-        _text(result.memif_ratio and result.memif_ratio.median, 5, 2) + " ",
-        f"{ratio.pairs if ratio else 0:>5}", _text(of(worst, "guest_cycles"), 6, 1),
-        _text(100 * worst.guest_idle if worst else None, 4, 0) + "%",
+        f"{text(ratio and ratio.median, 5, 2)}{mark(ratio) or ' '}", f"{span:>15}",
+        f"{text(cell.limit, 6, 2)} ", f"{cell.name:<28} {result.regime:<4}",
+        text(of(ours, "net"), 7, 1), text(of(theirs, "net"), 7, 1),
+        text(of(ours, "raw"), 6, 1), text(of(theirs, "raw"), 6, 1),
+        text(raw and raw.median, 6, 2) + " ",
+        text(of(ours, "mpps"), 6, 2), text(of(theirs, "mpps"), 6, 2),
+        text(result.mpps_ratio and result.mpps_ratio.median, 5, 2) + " ",
+        text(of(memif, "net"), 6, 1),
+        text(result.memif_ratio and result.memif_ratio.median, 5, 2) + " ",
+        f"{ratio.pairs if ratio else 0:>5}", text(of(worst, "guest_cycles"), 6, 1),
+        text(100 * worst.guest_idle if worst else None, 4, 0) + "%",
         "  " + "; ".join(words) if words else "")).rstrip()
 
 
@@ -119,12 +122,17 @@ def copy_row(cell, regime, answer):
     return _row(cell, regime, "copy", answer["cycles_per_packet"], answer["mpps"], None)
 
 
-def write_rows(path, all_rows):
+def all_rows(results, others):
+    """What results.csv has: cells and what else was measured."""
+    return [row for r in results for row in rows(r)] + others
+
+
+def write(path, results, others):
     """results.csv"""
     with open(path, "w", newline="", encoding="ascii") as file:
         out = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         out.writeheader()
-        out.writerows(all_rows)
+        out.writerows(all_rows(results, others))
 
 
 def write_journal(path, journal):
