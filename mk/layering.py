@@ -36,6 +36,12 @@ FOREIGN = [
     (r"lib/", r"rte_|ethdev_|bus_|dev_driver|cmdline", "lib/ never includes DPDK"),
     (r"lib/include/virtq_ipc\.h", r"(?!stdint\.h)", "virtq_ipc.h includes <stdint.h> alone"),
     (r"lib/include/virtio_abi\.h", r"(?!stdint\.h)", "virtio_abi.h includes <stdint.h> alone"),
+    (DRIVER + r"(?!virtq_front_ipc\.c)", r"virtq_ipc\.h|ipc_session\.h",
+     "only virtq_front_ipc.c knows the ipc wire"),
+    (DRIVER + r"virtq_(device|copy|filter|mbuf|rx|tx|burst)", r"virtq_connector\.h",
+     "device and data path do not know the connector"),
+    (DRIVER + r"virtq_(copy|filter|mbuf|rx|tx|burst)", r"virtq_(device|front)\.h",
+     "the data path knows rings and mbufs alone"),
     (r"examples/", r"ethdev_driver|ethdev_vdev|bus_.*_driver|dev_driver",
      "examples/ use DPDK's public API only"),
 ]

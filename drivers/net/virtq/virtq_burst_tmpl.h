@@ -14,7 +14,6 @@
 
 #include "virtq_rx.h"
 #include "virtq_tx.h"
-#include "virtq_ethdev.h"
 
 /* The ring, if it is there and ours; a burst that gets it must leave again. */
 static __rte_always_inline struct vring *

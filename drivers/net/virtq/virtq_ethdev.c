@@ -9,8 +9,11 @@
 
 #include "rte_eth_virtq.h"
 #include "virtq_burst.h"
-#include "virtq_ctrl.h"
+#include "virtq_connector.h"
+#include "virtq_device.h"
+#include "virtq_front.h"
 #include "virtq_mbuf.h"
+#include "virtq_stats.h"
 
 /* The longest frame as an MTU. */
 #define VIRTQ_MAX_MTU 65535u
@@ -21,25 +24,21 @@ dev_port(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
-/* With the lock held: up while both the application and the guest are there. */
-void
-virtq_link_set(struct virtq_port *port)
-{
-	const struct rte_eth_link link = {
-		.link_speed = RTE_ETH_SPEED_NUM_10G,
-		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = port->started && port->running ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
-	};
-
-	rte_eth_linkstatus_set(&rte_eth_devices[port->port_id], &link);
-}
-
 static int
 dev_configure(struct rte_eth_dev *dev)
 {
 	(void)dev;
 	return 0;
+}
+
+static void
+set_started(struct virtq_port *port, bool started)
+{
+	virtq_connector_lock(port);
+	port->started = started;
+	virtq_device_set_link(port);
+	virtq_connector_tell_link(port);
+	virtq_connector_unlock(port);
 }
 
 static void
@@ -55,14 +54,14 @@ static int
 dev_start(struct rte_eth_dev *dev)
 {
 	queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
-	virtq_ctrl_set_started(dev_port(dev), true);
+	set_started(dev_port(dev), true);
 	return 0;
 }
 
 static int
 dev_stop(struct rte_eth_dev *dev)
 {
-	virtq_ctrl_set_started(dev_port(dev), false);
+	set_started(dev_port(dev), false);
 	queue_states(dev, RTE_ETH_QUEUE_STATE_STOPPED);
 	return 0;
 }
@@ -75,7 +74,7 @@ dev_close(struct rte_eth_dev *dev)
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return 0;
 	if (port->connector)
-		virtq_ctrl_remove(port);
+		virtq_connector_remove(port);
 	rte_free(port->queue);
 	port->queue = NULL;
 	return 0;
@@ -85,7 +84,7 @@ dev_close(struct rte_eth_dev *dev)
 static int
 dev_reset(struct rte_eth_dev *dev)
 {
-	virtq_ctrl_disconnect(dev_port(dev));
+	virtq_connector_disconnect(dev_port(dev));
 	return 0;
 }
 
@@ -169,7 +168,7 @@ tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 static uint16_t
 queue_size(const struct virtq_port *port, const struct virtq_queue *q)
 {
-	return port->running ? (uint16_t)q->start.size : q->nb_desc;
+	return port->running ? (uint16_t)q->ring.size : q->nb_desc;
 }
 
 static void
@@ -200,7 +199,12 @@ link_update(struct rte_eth_dev *dev, int wait)
 static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
-	virtq_ctrl_set_mtu(dev_port(dev), mtu);
+	struct virtq_port *port = dev_port(dev);
+
+	virtq_connector_lock(port);
+	port->mtu = mtu;
+	virtq_connector_tell_link(port);
+	virtq_connector_unlock(port);
 	return 0;
 }
 
@@ -307,8 +311,6 @@ const struct eth_dev_ops virtq_ops = {
 	.xstats_reset = virtq_stats_reset,
 };
 
-/* A secondary process may look, not touch: the guest's memory is mapped in the
- * primary only. */
 const struct eth_dev_ops virtq_secondary_ops = {
 	.dev_close = dev_close,
 	.dev_infos_get = dev_infos_get,
@@ -333,34 +335,27 @@ int
 rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 {
 	struct virtq_port *port = api_port(port_id);
-	const struct virtq_ipc_hello *hello;
 
 	if (!port)
 		return -ENODEV;
 	if (!info)
 		return -EINVAL;
 	memset(info, 0, sizeof(*info));
-	virtq_ctrl_lock(port);
-	snprintf(info->connector, sizeof(info->connector), "%s", virtq_ctrl_path(port));
+	virtq_connector_lock(port);
+	snprintf(info->connector, sizeof(info->connector), "%s", virtq_connector_path(port));
 	info->nid = port->nid;
 	info->max_pairs = port->pairs;
 	info->connected = port->peer != NULL;
 	info->running = port->running;
-	hello = port->peer ? ipc_session_hello(port->peer->session) : NULL;
-	if (hello) {
-		memcpy(info->device, hello->device, sizeof(info->device));
-		memcpy(info->vm_name, hello->vm_name, sizeof(info->vm_name));
-		memcpy(info->vm_uuid, hello->vm_uuid, sizeof(info->vm_uuid));
-		memcpy(info->guest_mac, hello->mac, sizeof(info->guest_mac));
-		info->pid = hello->pid;
-	}
+	if (port->peer)
+		port->peer->ops->info(port->peer, info);
 	if (port->running) {
-		memcpy(info->guest_mac, port->rx.mac, sizeof(info->guest_mac));
-		info->pairs = port->rx.pairs;
-		info->features = port->start.features;
-		info->rx_mode = port->rx.mode;
+		memcpy(info->guest_mac, port->rx_filter.mac, sizeof(info->guest_mac));
+		info->pairs = port->pairs_in_use;
+		info->features = port->features;
+		info->rx_mode = port->rx_filter.mode;
 	}
-	virtq_ctrl_unlock(port);
+	virtq_connector_unlock(port);
 	return 0;
 }
 
@@ -369,5 +364,5 @@ rte_eth_virtq_announce(uint16_t port_id)
 {
 	struct virtq_port *port = api_port(port_id);
 
-	return port ? virtq_ctrl_announce(port) : -ENODEV;
+	return port ? virtq_connector_announce(port) : -ENODEV;
 }

@@ -11,12 +11,13 @@
 
 #include "ipc_listener.h"
 #include "virtq_burst.h"
-#include "virtq_ctrl.h"
+#include "virtq_connector.h"
+#include "virtq_device.h"
+#include "virtq_ethdev.h"
+#include "virtq_front.h"
 #include "order.h"
 
 #define CONNECTOR_ENV "RTE_PMD_VIRTQ_CONNECTOR"
-
-RTE_LOG_REGISTER_DEFAULT(virtq_logtype, INFO);
 
 /* The --vdev arguments of one port. */
 struct virtq_args {
@@ -71,7 +72,7 @@ struct virtq_number {
 static const struct virtq_number numbers[] = {
 	{"lcore_id", offsetof(struct virtq_args, lcore_id), 0, RTE_MAX_LCORE - 1},
 	{"nid", offsetof(struct virtq_args, nid), 0, UINT32_MAX},
-	{"queues", offsetof(struct virtq_args, queues), 1, VIRTQ_IPC_MAX_PAIRS},
+	{"queues", offsetof(struct virtq_args, queues), 1, VIRTQ_MAX_PAIRS},
 	{"uid", offsetof(struct virtq_args, uid), 0, UINT32_MAX - 1},
 	{"rxfilter", offsetof(struct virtq_args, rxfilter), 0, 1},
 };
@@ -176,8 +177,8 @@ queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
 		q->port_id = port_id;
 		q->port = port;
 		q->index = (uint16_t)i;
-		q->kick_fd = -1;
-		q->call_fd = -1;
+		q->ring.kick_fd = -1;
+		q->ring.call_fd = -1;
 	}
 	return 0;
 }
@@ -220,9 +221,9 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->dev_ops = &virtq_ops;
 	virtq_burst_select(dev);
-	virtq_link_set(port);
+	virtq_device_set_link(port);
 	/* from here on devices may come */
-	ret = virtq_ctrl_add(port, args->connector);
+	ret = virtq_connector_add(port, args->connector, &virtq_front_ipc);
 	if (ret != 0) {
 		rte_free(port->queue);
 		port->queue = NULL;

@@ -9,7 +9,7 @@
 #include <rte_mbuf.h>
 
 #include "virtq_copy.h"
-#include "virtq_ethdev.h"
+#include "virtq.h"
 #include "virtq_mbuf.h"
 
 /* Chains further mbufs of `room` bytes each to m, for `more` bytes that do not fit into

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
+#include "virtq_stats.h"
+
 #include <string.h>
 
-#include "virtq_ethdev.h"
 #include "order.h"
 
 /* The data thread goes on counting: a reset remembers where it stood. */
@@ -172,19 +173,18 @@ virtq_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names
 }
 
 void
-virtq_counters(struct virtq_port *port, struct virtq_ipc_counters *out)
+virtq_totals_get(struct virtq_port *port, struct virtq_totals *rx, struct virtq_totals *tx)
 {
-	memset(out, 0, sizeof(*out));
-	for (uint32_t i = 0; i < port->pairs; i++) {
-		struct virtq_queue_stats enq = since_reset(virtq_txq(port, (uint16_t)i));
-		struct virtq_queue_stats deq = since_reset(virtq_rxq(port, (uint16_t)i));
+	*rx = *tx = (struct virtq_totals){0};
+	for (uint16_t i = 0; i < port->pairs; i++) {
+		struct virtq_queue_stats r = since_reset(virtq_rxq(port, i));
+		struct virtq_queue_stats t = since_reset(virtq_txq(port, i));
 
-		out->enq_packets += enq.packets;
-		out->enq_bytes += enq.bytes;
-		out->enq_dropped += enq.oversize + enq.filtered;
-		out->deq_packets += deq.packets;
-		out->deq_bytes += deq.bytes;
-		out->deq_dropped += deq.runt + deq.oversize;
+		rx->packets += r.packets;
+		rx->bytes += r.bytes;
+		rx->dropped += r.runt + r.oversize;
+		tx->packets += t.packets;
+		tx->bytes += t.bytes;
+		tx->dropped += t.oversize + t.filtered;
 	}
-	out->broken_rings = port->count.broken_rings;
 }

@@ -13,7 +13,7 @@
 #include <rte_mbuf.h>
 
 #include "virtq_copy.h"
-#include "virtq_ethdev.h"
+#include "virtq.h"
 #include "virtq_filter.h"
 #include "virtq_mbuf.h"
 #include "vring_hdr.h"
@@ -204,7 +204,7 @@ virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
 		struct virtq_tx_plan *p = &plan[d.plans];
 		enum virtq_fit fit = VIRTQ_NEVER_FITS;
 
-		if (unlikely(q->filter) && !virtq_filter_pass(&q->port->rx, m)) {
+		if (unlikely(q->filter) && !virtq_filter_pass(&q->port->rx_filter, m)) {
 			d.filtered++;
 			continue;
 		}

@@ -16,7 +16,8 @@
 #include <ethdev_driver.h>
 
 #include "pool.h"
-#include "virtq_ethdev.h"
+#include "virtq.h"
+#include "virtq_ipc.h"
 #include "vring.h"
 
 #define WORLDS 4u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#include "virtq_ctrl.h"
+#include "virtq_connector.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rte_lcore.h>
@@ -18,7 +17,8 @@
 #include "ipc_listener.h"
 #include "ipc_signal.h"
 #include "ipc_sock.h"
-#include "virtq_attach.h"
+#include "virtq_device.h"
+#include "virtq_front.h"
 
 /* Connections that have not said HELLO yet; beyond it the oldest is let go. */
 #define VIRTQ_MAX_STRANGERS 32u
@@ -26,16 +26,14 @@
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
 /* How often a running guest's memory is looked after. */
 #define VIRTQ_WATCH_MS 1000u
-/* How often it is made sure that no guest waits for an interrupt; it may wait for
- * twice as long. */
-#define VIRTQ_WAKE_MS 10u
 /* Complaints that are remembered so as not to be repeated. */
 #define VIRTQ_MAX_SAID 16u
 
 struct virtq_connector {
 	TAILQ_ENTRY(virtq_connector) next;
 	pthread_mutex_t lock;
-	pthread_cond_t called; /* calling was cleared */
+	pthread_cond_t called;               /* calling was cleared */
+	const struct virtq_front_ops *front; /* what its peers speak */
 	struct ipc_listener *listener;
 	uid_t uid;
 	int epfd;
@@ -60,34 +58,6 @@ struct virtq_connector {
 static TAILQ_HEAD(, virtq_connector) connectors = TAILQ_HEAD_INITIALIZER(connectors);
 static pthread_mutex_t connectors_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
-}
-
-bool
-virtq_may_log(struct virtq_log_limit *limit, const char *name)
-{
-	uint64_t now = now_ms();
-
-	if (now - limit->since_ms >= 60000) {
-		if (limit->left_out > 0)
-			VIRTQ_LOG(NOTICE, "%s: %u more messages were left out", name,
-				  limit->left_out);
-		*limit = (struct virtq_log_limit){.since_ms = now};
-	}
-	if (limit->lines < VIRTQ_LOG_LINES) {
-		limit->lines++;
-		return true;
-	}
-	limit->left_out++;
-	return false;
-}
-
 /* A device that is refused comes again every cinterval seconds: once is enough. */
 static void
 complain_once(struct virtq_connector *c, const char *text)
@@ -105,30 +75,28 @@ complain_once(struct virtq_connector *c, const char *text)
 static void
 peer_drop(struct virtq_peer *peer)
 {
-	const struct ipc_err *why = ipc_session_why(peer->session);
+	struct virtq_connector *c = peer->connector;
+	bool failed;
+	const char *why = peer->ops->why(peer, &failed);
 
-	if (peer->port) {
-		if (why->code != 0)
-			VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why->text);
-		else
-			VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why->text);
-		virtq_detach(peer->port);
-	} else if (why->code != 0 && why->code != VIRTQ_IPC_E_GONE) {
-		complain_once(peer->connector, why->text);
-	}
-	TAILQ_REMOVE(&peer->connector->peers, peer, next);
+	if (peer->port && failed)
+		VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why);
+	else if (peer->port)
+		VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why);
+	else if (failed)
+		complain_once(c, why);
+	TAILQ_REMOVE(&c->peers, peer, next);
 	/* a forked child may hold the socket open, and close() would leave it watched */
-	epoll_ctl(peer->connector->epfd, EPOLL_CTL_DEL, ipc_session_fd(peer->session), NULL);
-	ipc_session_free(peer->session);
-	free(peer);
+	epoll_ctl(c->epfd, EPOLL_CTL_DEL, peer->fd, NULL);
+	peer->ops->close(peer);
 }
 
 bool
-virtq_ctrl_drop_if_dead(struct virtq_peer *peer)
+virtq_connector_drop_if_dead(struct virtq_peer *peer)
 {
-	struct pollfd p = {.fd = ipc_session_fd(peer->session), .events = POLLRDHUP};
+	struct pollfd p = {.fd = peer->fd, .events = POLLRDHUP};
 
-	if (ipc_session_state(peer->session) != IPC_DEAD &&
+	if (!peer->ops->is_dead(peer) &&
 	    (poll(&p, 1, 0) != 1 || !(p.revents & (POLLHUP | POLLRDHUP | POLLERR))))
 		return false;
 	peer_drop(peer);
@@ -136,7 +104,7 @@ virtq_ctrl_drop_if_dead(struct virtq_peer *peer)
 }
 
 struct virtq_port *
-virtq_ctrl_port(struct virtq_connector *c, uint32_t nid)
+virtq_connector_port(struct virtq_connector *c, uint32_t nid)
 {
 	struct virtq_port *port;
 
@@ -146,19 +114,11 @@ virtq_ctrl_port(struct virtq_connector *c, uint32_t nid)
 	return NULL;
 }
 
-void
-virtq_ctrl_signal(struct virtq_connector *c, int eventfd)
+/* Connected, and has not named a port. */
+static bool
+is_stranger(const struct virtq_peer *peer)
 {
-	ipc_signal_send(&c->signal, eventfd);
-}
-
-static void
-fail(struct virtq_peer *peer, uint32_t code, const char *text)
-{
-	struct ipc_err err;
-
-	ipc_err_set(&err, code, "%s", text);
-	ipc_session_fail(peer->session, &err);
+	return !peer->port && !peer->ops->is_dead(peer);
 }
 
 /* Keeps clients that connect and say nothing from filling the process. */
@@ -177,36 +137,29 @@ make_room(struct virtq_connector *c)
 	}
 	if (strangers < VIRTQ_MAX_STRANGERS)
 		return;
-	fail(oldest, VIRTQ_IPC_E_RESOURCES, "too many connections that have not said HELLO");
+	oldest->ops->fail(oldest, VIRTQ_RESOURCES, "too many connections that have not said HELLO");
 	peer_drop(oldest);
 }
 
-/* The fd is the session's from here on, also on failure. */
+/* The fd is the front's from here on, also on failure. */
 static void
 peer_add(struct virtq_connector *c, int fd)
 {
-	struct virtq_peer *peer = calloc(1, sizeof(*peer));
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = peer};
+	struct virtq_peer *peer;
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
 	struct ipc_err err;
 
-	if (!peer) {
-		close(fd);
-		return;
-	}
 	make_room(c);
-	peer->connector = c;
-	peer->deadline_ms = now_ms() + IPC_HELLO_TIMEOUT_MS;
-	peer->session = ipc_session_new(fd, &virtq_session_ops, peer);
-	if (!peer->session) {
-		free(peer);
+	peer = c->front->open(c, fd);
+	if (!peer)
 		return;
-	}
+	ev.data.ptr = peer;
 	TAILQ_INSERT_TAIL(&c->peers, peer, next);
 	if (ipc_peer_allowed(fd, c->uid, &err) != 0) {
-		ipc_session_fail(peer->session, &err);
+		peer->ops->fail(peer, VIRTQ_PEER, err.text);
 		peer_drop(peer);
 	} else if (epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev) != 0) {
-		fail(peer, VIRTQ_IPC_E_RESOURCES, "out of epoll watches");
+		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of epoll watches");
 		peer_drop(peer);
 	}
 }
@@ -219,7 +172,7 @@ listener_watch(struct virtq_connector *c, bool on)
 	epoll_ctl(c->epfd, EPOLL_CTL_MOD, ipc_listener_fd(c->listener), &ev);
 	c->accept_paused = !on;
 	if (!on)
-		c->accept_resume_ms = now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
+		c->accept_resume_ms = virtq_now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
 }
 
 static void
@@ -237,22 +190,39 @@ on_listener(struct virtq_connector *c)
 }
 
 static void
-on_event(struct virtq_connector *c, const struct epoll_event *ev)
+on_peer(struct virtq_connector *c, struct virtq_peer *peer)
 {
-	struct virtq_peer *peer = ev->data.ptr;
-	eventfd_t ignored;
+	bool had_port = peer->port != NULL;
 
-	if (!peer) {
-		(void)eventfd_read(c->wake_fd, &ignored);
-	} else if (ev->data.ptr == (void *)c) {
-		on_listener(c);
-	} else if (ipc_session_state(peer->session) == IPC_DEAD ||
-		   ipc_session_input(peer->session) != 0) {
+	if (peer->ops->is_dead(peer) || peer->ops->input(peer) != 0)
 		peer_drop(peer);
-	} else if (peer->port && ipc_session_state(peer->session) == IPC_IDLE) {
+	else if (peer->port && !had_port)
 		/* a device was accepted: what was wrong before is worth saying again */
 		memset(c->said, 0, sizeof(c->said));
-	}
+}
+
+static void
+on_event(struct virtq_connector *c, const struct epoll_event *ev)
+{
+	eventfd_t ignored;
+
+	if (!ev->data.ptr)
+		(void)eventfd_read(c->wake_fd, &ignored);
+	else if (ev->data.ptr == (void *)c)
+		on_listener(c);
+	else
+		on_peer(c, ev->data.ptr);
+}
+
+/* What the guests and the peers may have broken. */
+static void
+check_ports(struct virtq_connector *c)
+{
+	struct virtq_port *port;
+
+	TAILQ_FOREACH (port, &c->ports, next)
+		if (port->peer)
+			port->peer->ops->check(port->peer);
 }
 
 /* Everything that time brings, and after an event what other threads left to this
@@ -262,25 +232,25 @@ keep_house(struct virtq_connector *c, bool event)
 {
 	struct virtq_peer *peer, *tmp;
 	struct virtq_port *port;
-	uint64_t now = now_ms();
+	uint64_t now = virtq_now_ms();
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
 		listener_watch(c, true);
 	if (event || now >= c->watched_ms + VIRTQ_WATCH_MS) {
 		c->watched_ms = now;
-		TAILQ_FOREACH (port, &c->ports, next)
-			virtq_report_faults(port);
+		check_ports(c);
 	}
 	if (now >= c->woken_ms + VIRTQ_WAKE_MS) {
 		c->woken_ms = now;
 		TAILQ_FOREACH (port, &c->ports, next)
-			virtq_wake_waiting(port);
+			virtq_device_wake(port);
 	}
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
-		if (ipc_session_state(peer->session) == IPC_NEW && now >= peer->deadline_ms)
-			fail(peer, VIRTQ_IPC_E_TIMEOUT, "a client connected and did not say HELLO");
-		if (ipc_session_state(peer->session) == IPC_DEAD)
+		if (is_stranger(peer) && now >= peer->deadline_ms)
+			peer->ops->fail(peer, VIRTQ_TIMEOUT,
+					"a client connected and did not say HELLO");
+		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
 }
@@ -289,14 +259,14 @@ keep_house(struct virtq_connector *c, bool event)
 static int
 next_wait(struct virtq_connector *c)
 {
-	uint64_t now = now_ms(), until = UINT64_MAX;
+	uint64_t now = virtq_now_ms(), until = UINT64_MAX;
 	struct virtq_peer *peer;
 	struct virtq_port *port;
 
 	if (c->accept_paused)
 		until = c->accept_resume_ms;
 	TAILQ_FOREACH (peer, &c->peers, next)
-		if (ipc_session_state(peer->session) == IPC_NEW)
+		if (is_stranger(peer))
 			until = RTE_MIN(until, peer->deadline_ms);
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->running)
@@ -384,7 +354,8 @@ watch(struct virtq_connector *c, int fd, void *ptr)
 }
 
 static struct virtq_connector *
-connector_new(const char *path, uid_t uid, const char *port_name)
+connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
+	      const char *port_name)
 {
 	struct virtq_connector *c = calloc(1, sizeof(*c));
 	struct ipc_err err;
@@ -395,6 +366,7 @@ connector_new(const char *path, uid_t uid, const char *port_name)
 	TAILQ_INIT(&c->peers);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_cond_init(&c->called, NULL);
+	c->front = front;
 	c->uid = uid;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -477,7 +449,7 @@ pin(struct virtq_connector *c, const struct virtq_port *port)
 }
 
 int
-virtq_ctrl_add(struct virtq_port *port, const char *path)
+virtq_connector_add(struct virtq_port *port, const char *path, const struct virtq_front_ops *front)
 {
 	struct virtq_connector *c;
 	const struct virtq_port *other;
@@ -488,14 +460,14 @@ virtq_ctrl_add(struct virtq_port *port, const char *path)
 		if (strcmp(ipc_listener_path(c->listener), path) == 0)
 			break;
 	if (!c)
-		c = connector_new(path, port->uid, port->name);
+		c = connector_new(path, front, port->uid, port->name);
 	if (c)
 		c->users++;
 	pthread_mutex_unlock(&connectors_lock);
 	if (!c)
 		return -EIO;
 	pthread_mutex_lock(&c->lock);
-	other = virtq_ctrl_port(c, port->nid);
+	other = virtq_connector_port(c, port->nid);
 	if (other) {
 		VIRTQ_LOG(ERR, "%s: nid=%u on connector %s is %s's: give each port its own",
 			  port->name, port->nid, path, other->name);
@@ -511,6 +483,7 @@ virtq_ctrl_add(struct virtq_port *port, const char *path)
 	}
 	if (ret == 0) {
 		port->connector = c;
+		port->signal = &c->signal;
 		for (uint32_t i = 0; i < 2 * port->pairs; i++)
 			port->queue[i].wake_fd = c->wake_fd;
 		TAILQ_INSERT_TAIL(&c->ports, port, next);
@@ -529,14 +502,13 @@ disconnect(struct virtq_port *port, const char *text)
 
 	if (!peer)
 		return;
-	fail(peer, VIRTQ_IPC_E_GONE, text);
-	virtq_detach(port);
-	peer->port = NULL;
+	peer->ops->fail(peer, VIRTQ_GONE, text);
+	peer->ops->detach(peer);
 	(void)eventfd_write(port->connector->wake_fd, 1);
 }
 
 void
-virtq_ctrl_remove(struct virtq_port *port)
+virtq_connector_remove(struct virtq_port *port)
 {
 	struct virtq_connector *c = port->connector;
 
@@ -552,77 +524,51 @@ virtq_ctrl_remove(struct virtq_port *port)
 }
 
 void
-virtq_ctrl_disconnect(struct virtq_port *port)
+virtq_connector_disconnect(struct virtq_port *port)
 {
-	virtq_ctrl_lock(port);
+	virtq_connector_lock(port);
 	disconnect(port, "the port was reset by its application");
-	virtq_ctrl_unlock(port);
+	virtq_connector_unlock(port);
 }
 
-/* With the lock held: what changed for the guest; a peer that does not listen is
- * left to the control thread. */
-static void
-tell_guest(struct virtq_port *port)
+void
+virtq_connector_tell_link(struct virtq_port *port)
 {
-	struct virtq_ipc_link link = virtq_link_of(port);
+	struct virtq_peer *peer = port->peer;
 
-	if (port->peer && ipc_session_state(port->peer->session) != IPC_DEAD &&
-	    ipc_session_send_link(port->peer->session, &link) != 0)
+	/* one that does not listen is left to the control thread */
+	if (peer && !peer->ops->is_dead(peer) && peer->ops->link(peer) != 0)
 		(void)eventfd_write(port->connector->wake_fd, 1);
 }
 
-void
-virtq_ctrl_set_started(struct virtq_port *port, bool started)
-{
-	virtq_ctrl_lock(port);
-	port->started = started;
-	virtq_link_set(port);
-	tell_guest(port);
-	virtq_ctrl_unlock(port);
-}
-
-void
-virtq_ctrl_set_mtu(struct virtq_port *port, uint16_t mtu)
-{
-	virtq_ctrl_lock(port);
-	port->mtu = mtu;
-	tell_guest(port);
-	virtq_ctrl_unlock(port);
-}
-
 int
-virtq_ctrl_announce(struct virtq_port *port)
+virtq_connector_announce(struct virtq_port *port)
 {
 	int ret = -ENOTCONN;
 
-	virtq_ctrl_lock(port);
-	if (port->peer && ipc_session_hello(port->peer->session)) {
-		ret = ipc_session_hello(port->peer->session)->features & VIRTQ_IPC_F_ANNOUNCE
-			      ? 0
-			      : -ENOTSUP;
-		if (ret == 0 && ipc_session_send_announce(port->peer->session) != 0) {
-			(void)eventfd_write(port->connector->wake_fd, 1);
-			ret = -ENOTCONN;
-		}
-	}
-	virtq_ctrl_unlock(port);
+	virtq_connector_lock(port);
+	if (port->peer)
+		ret = port->peer->ops->announce(port->peer);
+	if (port->peer && port->peer->ops->is_dead(port->peer))
+		(void)eventfd_write(port->connector->wake_fd, 1);
+	virtq_connector_unlock(port);
 	return ret;
 }
 
 void
-virtq_ctrl_lock(struct virtq_port *port)
+virtq_connector_lock(struct virtq_port *port)
 {
 	pthread_mutex_lock(&port->connector->lock);
 }
 
 void
-virtq_ctrl_unlock(struct virtq_port *port)
+virtq_connector_unlock(struct virtq_port *port)
 {
 	pthread_mutex_unlock(&port->connector->lock);
 }
 
 const char *
-virtq_ctrl_path(const struct virtq_port *port)
+virtq_connector_path(const struct virtq_port *port)
 {
 	return ipc_listener_path(port->connector->listener);
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_FRONT_H
+#define VIRTQ_FRONT_H
+
+/*
+ * virtq_front.h - what a front is: the protocol by which a peer hands the memory and
+ * the rings of its guest to a port.  A front calls virtq_device.h, which knows no
+ * protocol; connector and device call back through these ops alone.
+ *
+ * A new front is one file with one struct virtq_front_ops, declared at the end of this
+ * one.  Everything here happens under the connector's lock, in the control thread
+ * unless it says otherwise.
+ */
+
+#include <sys/queue.h>
+
+#include "virtq.h"
+
+struct rte_eth_virtq_info;
+struct virtq_front_ops;
+
+/* One connection.  A front puts its own state behind this. */
+struct virtq_peer {
+	TAILQ_ENTRY(virtq_peer) next;
+	const struct virtq_front_ops *ops;
+	struct virtq_connector *connector;
+	struct virtq_port *port; /* NULL before the peer named one, and after detach() */
+	int fd;                  /* to be polled; the front's */
+	uint64_t deadline_ms;    /* for naming a port */
+};
+
+/* Why this side ends a connection. */
+enum virtq_reason {
+	VIRTQ_GONE,      /* the application closed or reset the port */
+	VIRTQ_PEER,      /* this user may not connect */
+	VIRTQ_RESOURCES, /* out of something */
+	VIRTQ_TIMEOUT,   /* the peer said nothing in time */
+	VIRTQ_MEMORY,    /* the peer took back, or filled, what it shares with us */
+};
+
+struct virtq_front_ops {
+	const char *name;
+	int sock_type; /* SOCK_SEQPACKET or SOCK_STREAM */
+
+	/* A peer connected: its state, or NULL.  The fd is the front's, also then. */
+	struct virtq_peer *(*open)(struct virtq_connector *c, int fd);
+
+	/* The fd is readable or was closed.  0, or -1: the connection is over. */
+	int (*input)(struct virtq_peer *peer);
+
+	/* Whether the connection is over: it will be closed by the control thread. */
+	bool (*is_dead)(const struct virtq_peer *peer);
+
+	/*
+	 * Ends the connection: tells the peer why, after the data threads have let go of
+	 * the rings.  Any thread of the application.
+	 */
+	void (*fail)(struct virtq_peer *peer, enum virtq_reason reason, const char *text);
+
+	/* Lets go of the port: memory unmapped, peer->port and port->peer are NULL.
+	 * Harmless when repeated.  Any thread of the application. */
+	void (*detach)(struct virtq_peer *peer);
+
+	/* Detaches, closes and frees. */
+	void (*close)(struct virtq_peer *peer);
+
+	/* One sentence for the log why it is over; *failed: something was wrong, else the
+	 * peer left or was sent away. */
+	const char *(*why)(const struct virtq_peer *peer, bool *failed);
+
+	/* Once a second, and when a data thread found a broken ring: looks after what the
+	 * guest and the peer can break. */
+	void (*check)(struct virtq_peer *peer);
+
+	/* The port's link or MTU changed.  0, or -1: the connection is over.  Any thread
+	 * of the application. */
+	int (*link)(struct virtq_peer *peer);
+
+	/* Asks the guest to announce itself: 0, or -errno (-ENOTCONN: it is over).  Any
+	 * thread of the application. */
+	int (*announce)(struct virtq_peer *peer);
+
+	/* Virtqueue `queue` was broken by the guest; text says how. */
+	void (*broken)(struct virtq_peer *peer, uint16_t queue, const char *text);
+
+	/* Fills in what only the front knows of its peer.  Any thread of the
+	 * application. */
+	void (*info)(const struct virtq_peer *peer, struct rte_eth_virtq_info *info);
+};
+
+/* The fronts. */
+extern const struct virtq_front_ops virtq_front_ipc;
+
+#endif /* VIRTQ_FRONT_H */

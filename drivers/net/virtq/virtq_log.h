@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_LOG_H
+#define VIRTQ_LOG_H
+
+/* virtq_log.h - log lines, and a limit for those whose number a peer decides. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_log.h>
+
+extern int virtq_logtype;
+#define VIRTQ_LOG(level, fmt, ...) \
+	rte_log(RTE_LOG_##level, virtq_logtype, "virtq: " fmt "\n", ##__VA_ARGS__)
+
+/* A guest that starts and stops in a loop, or a client that comes and goes, may
+ * not fill the log: so many lines a minute. */
+#define VIRTQ_LOG_LINES 30u
+struct virtq_log_limit {
+	uint64_t since_ms;
+	uint32_t lines;
+	uint32_t left_out;
+};
+
+/* Counts a line about `name`; false: it is one too many.  How many were left out is
+ * logged when the minute is over. */
+bool virtq_may_log(struct virtq_log_limit *limit, const char *name);
+
+/* A line about a port whose number a peer decides. */
+#define VIRTQ_PORT_LOG(level, port, fmt, ...)                                      \
+	do {                                                                       \
+		if (virtq_may_log(&(port)->log, (port)->name))                     \
+			VIRTQ_LOG(level, "%s: " fmt, (port)->name, ##__VA_ARGS__); \
+	} while (0)
+
+/* Milliseconds of a clock that only goes forward. */
+uint64_t virtq_now_ms(void);
+
+#endif /* VIRTQ_LOG_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_STATS_H
+#define VIRTQ_STATS_H
+
+/* virtq_stats.h - statistics and xstats of a port, as ethdev asks for them. */
+
+#include "virtq.h"
+
+int virtq_stats_get(VIRTQ_STATS_ARGS);
+int virtq_stats_reset(struct rte_eth_dev *dev);
+int virtq_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
+int virtq_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+			   unsigned int n);
+
+/* Of all queues of one direction, since the last reset. */
+struct virtq_totals {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t dropped;
+};
+
+void virtq_totals_get(struct virtq_port *port, struct virtq_totals *rx, struct virtq_totals *tx);
+
+#endif /* VIRTQ_STATS_H */
