@@ -11,9 +11,10 @@
  * sentence.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
-#include "ipc_msg.h"
+#include "ipc_peer.h"
 
 /* sun_path holds 108 bytes, the terminating NUL is one of them. */
 #define IPC_PATH_MAX 107u

@@ -4,8 +4,6 @@
 #include "ipc_msg.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #define AFTER_HELLO (IPC_IDLE | IPC_READY | IPC_RUNNING)
 
@@ -47,18 +45,6 @@ static const struct ipc_msg_row rows[] = {
 	{VIRTQ_IPC_ERROR, "ERROR", sizeof(struct virtq_ipc_error), 0, 0, IPC_TO_PMD | IPC_TO_DEVICE,
 	 IPC_NEW | AFTER_HELLO, 0, false, ipc_check_error},
 };
-
-int
-ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
-{
-	va_list ap;
-
-	err->code = code;
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return -1;
-}
 
 const struct ipc_msg_row *
 ipc_msg_rows(size_t *count)
@@ -111,16 +97,6 @@ ipc_all_zero(const void *p, size_t len)
 		if (b[i])
 			return false;
 	return true;
-}
-
-void
-ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len && i < size - 1 && src[i] != '\0'; i++)
-		dst[i] = src[i] >= 0x20 && src[i] <= 0x7e ? src[i] : '?';
-	dst[i] = '\0';
 }
 
 /* Header, and that the payload is all there. */

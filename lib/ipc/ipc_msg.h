@@ -14,18 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ipc_err.h"
 #include "virtq_ipc.h"
-
-/* A coded error and its sentence, ready for ERROR and for the log. */
-struct ipc_err {
-	uint32_t code; /* enum virtq_ipc_code; 0: none */
-	char text[VIRTQ_IPC_TEXT_LEN];
-};
-
-/* Fills *err in; a sentence that is too long is cut.  Always returns -1, so that
- * a check can end in "return ipc_err_set(...)". */
-int ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
 
 /* Where a connection stands.  Bits, because a message may be allowed in several. */
 enum ipc_state {
@@ -127,10 +117,5 @@ int ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg
 uint64_t ipc_mem_last(const struct virtq_ipc_mem_table *table);
 
 bool ipc_all_zero(const void *p, size_t len);
-
-/* Copies at most size - 1 bytes of peer-supplied text (at most len of them are
- * read), with a question mark for every byte that is not printable ASCII, and
- * terminates dst.  size is at least 1. */
-void ipc_text_copy(char *dst, size_t size, const char *src, size_t len);
 
 #endif /* VIRTQ_IPC_MSG_H */

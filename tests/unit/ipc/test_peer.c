@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "ipc_peer.h"
 
 static void
 test_silent(void)
