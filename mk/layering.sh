@@ -45,8 +45,8 @@ includes $(c_files lib/include) | ours_except "" |
 	report "lib/include/ stands alone"
 includes $(c_files lib/vring) | ours_except "(vring|guest_mem|sigbus|order|virtio_abi)[a-z_]*\.h" |
 	report "lib/vring/ includes nothing above it"
-includes $(c_files lib/ipc) | ours_except "(ipc_[a-z_]*|guest_mem|virtq_ipc)\.h" |
-	report "lib/ipc/ includes guest_mem.h, virtq_ipc.h and its own headers only"
+includes $(c_files lib/ipc) | ours_except "(ipc_[a-z_]*|guest_mem|virtq_ipc|virtio_abi)\.h" |
+	report "lib/ipc/ includes lib/include, guest_mem.h and its own headers only"
 includes $(c_files examples) | ours_except "rte_eth_virtq\.h" |
 	report "examples/ use DPDK's public API and rte_eth_virtq.h only"
 includes $(c_files examples) | grep -E ':(.*/)?(ethdev_driver|ethdev_vdev|bus_.*_driver|dev_driver)\.h' |

@@ -11,8 +11,11 @@
 
 #include <CUnit/CUnit.h>
 
+#include "ipc_check.h"
+#include "ipc_rows.h"
 #include "ipc_session.h"
 #include "ipc_sock.h"
+#include "vg_msg.h"
 
 /* Queue pairs of every device here, unless a test says otherwise. */
 #define PAIRS 2u
@@ -43,17 +46,27 @@ struct msg {
 	} u;
 };
 
+/* The rows of either end; each is what its own end receives and sends. */
+#define TO_PMD (&ipc_rows)
+#define TO_DEVICE (&vg_msgs)
+
+/* The table of the end that receives the type, the PMD's if both do; NULL: nobody. */
+const struct ipc_msg_table *msg_table(uint16_t type);
+/* The row with which it is received. */
+const struct ipc_msg_row *msg_row(uint16_t type);
+
 /* A valid message of that type, with number 1. */
 void msg_make(struct msg *m, uint16_t type);
 /* How many descriptors go with it. */
 unsigned int msg_fds(const struct msg *m);
 
 /* What a receiver knows: a device of PAIRS pairs, all protocol features. */
-struct ipc_msg_ctx ctx_make(enum ipc_dir dir, enum ipc_state state);
+struct ipc_msg_ctx ctx_make(enum ipc_state state);
 
-/* The code that ipc_msg_check() gives it, 0 if it is valid. */
-uint32_t msg_code(const struct msg *m, unsigned int nfds, const struct ipc_msg_ctx *ctx);
-/* The same in the first state and direction that the type allows. */
+/* The code that ipc_msg_check() gives it against that table, 0 if it is valid. */
+uint32_t msg_code(const struct ipc_msg_table *to, const struct msg *m, unsigned int nfds,
+		  const struct ipc_msg_ctx *ctx);
+/* The same at the end that receives the type, in the first state that allows it. */
 uint32_t msg_code_here(const struct msg *m);
 
 /* A valid message of that type with one thing changed gives that code. */

@@ -30,7 +30,7 @@ test_count(void)
 {
 	static const uint32_t bad[] = {
 		0, VIRTQ_IPC_MAX_REGIONS + 1, 0x10001, 0x101, INT32_MAX, 0x80000001, UINT32_MAX};
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_IDLE);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_IDLE);
 	struct virtq_ipc_mem_table t;
 	struct ipc_err err;
 

@@ -14,7 +14,7 @@
 static uint32_t
 range(uint32_t max_pairs, uint32_t first, uint32_t count)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_IDLE);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_IDLE);
 	struct virtq_ipc_queue_fds q = {.first = first, .count = count};
 	struct ipc_err err = {0, ""};
 
@@ -49,15 +49,15 @@ test_range(void)
 static void
 test_fds(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
-	CU_ASSERT_EQUAL(msg_code(&m, 4, &ctx), 0);
-	CU_ASSERT_EQUAL(msg_code(&m, 2, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 3, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 5, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 6, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 4, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 2, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 3, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 5, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 6, &ctx), BAD);
 }
 
 /* What is staged belongs to the session, what it replaces is closed. */

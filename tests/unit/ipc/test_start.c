@@ -53,35 +53,35 @@ test_head(void)
 static void
 test_all_queues(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_START);
 	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
 	S.num_queues = VIRTQ_IPC_MAX_QUEUES;
 	S.state_size = VIRTQ_IPC_STATE_SIZE(VIRTQ_IPC_MAX_QUEUES);
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
 	Q(VIRTQ_IPC_MAX_QUEUES - 1).flags = VIRTQ_IPC_Q_ENABLED;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), RING);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), RING);
 	ctx.max_pairs++;
 	S.num_queues += 2;
 	S.state_size *= 2;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 }
 
 static void
 test_generation(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_START);
 	ctx.generation = S.generation;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 	ctx.generation++;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
 	S.generation = 0;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 }
 
 static void
