@@ -6,11 +6,19 @@
 
 /*
  * connector.h - a directory of its own for each test of the listener, and the
- * socket in it.
+ * socket in it.  The suites run once for each type of socket.
  */
 
 #include "fixture.h"
 #include "ipc_listener.h"
+
+/* SOCK_SEQPACKET or SOCK_STREAM: of the suite that runs.  The two functions choose
+ * it, before a suite (CU_InitializeFunc). */
+extern int conn_type;
+int conn_seqpacket(void);
+int conn_stream(void);
+/* The other one of the two. */
+int conn_other_type(void);
 
 /* Of the test that runs: <new directory>/c, and the same with .lock. */
 extern char conn_dir[64];
@@ -21,11 +29,13 @@ extern char conn_lock[88];
 void conn_begin(void);
 void conn_end(void);
 
+/* open, with the socket file left to this process; NULL with *err filled in */
+struct ipc_listener *conn_try(const char *path, struct ipc_err *err);
 /* open that must succeed; open that must fail, with that in the sentence */
 struct ipc_listener *conn_open(void);
 void conn_refused(const char *path, const char *why);
 
-/* A connected socket, or -errno. */
+/* A connected socket of that type, or -errno. */
 int conn_connect(void);
 bool conn_exists(const char *path);
 

@@ -24,8 +24,9 @@ test_accept(void)
 {
 	unsigned int before = fds_count();
 	struct ipc_listener *l;
+	socklen_t len = sizeof(int);
 	struct stat st;
-	int a, b;
+	int a, b, type;
 
 	conn_begin();
 	l = conn_open();
@@ -42,6 +43,8 @@ test_accept(void)
 	CU_ASSERT(b >= 0);
 	CU_ASSERT(fcntl(b, F_GETFL) & O_NONBLOCK);
 	CU_ASSERT(fcntl(b, F_GETFD) & FD_CLOEXEC);
+	CU_ASSERT_EQUAL(getsockopt(b, SOL_SOCKET, SO_TYPE, &type, &len), 0);
+	CU_ASSERT_EQUAL(type, conn_type);
 	close(a);
 	close(b);
 	ipc_listener_close(l);
@@ -89,7 +92,7 @@ test_length(void)
 	CU_ASSERT_EQUAL(strlen(path), 108);
 	conn_refused(path, "108 bytes");
 	path[107] = '\0';
-	l = ipc_listener_open(path, (uid_t)-1, &err);
+	l = conn_try(path, &err);
 	CU_ASSERT_PTR_NOT_NULL(l);
 	CU_ASSERT(conn_exists(path));
 	ipc_listener_close(l);
@@ -130,7 +133,7 @@ test_unwritable_dir(void)
 			_exit(2);
 		if (geteuid() != STRANGER && chmod(conn_dir, 0555))
 			_exit(3);
-		if (ipc_listener_open(conn_path, (uid_t)-1, &err))
+		if (conn_try(conn_path, &err))
 			_exit(4);
 		_exit(strstr(err.text, "cannot write to its directory") ? 0 : 5);
 	}
@@ -150,7 +153,7 @@ test_relative(void)
 	conn_begin();
 	must(getcwd(old, sizeof(old)) != NULL);
 	must(chdir(conn_dir) == 0);
-	l = ipc_listener_open("c", (uid_t)-1, &err);
+	l = conn_try("c", &err);
 	CU_ASSERT_PTR_NOT_NULL(l);
 	CU_ASSERT(conn_exists(conn_path));
 	ipc_listener_close(l);
@@ -238,17 +241,42 @@ bind_foreign(int type)
 	return fd;
 }
 
-/* A socket of another kind is no less alive. */
+/* A socket of another type is no less alive. */
 static void
-test_live_stream(void)
+test_live_other(void)
 {
 	int fd;
 
 	conn_begin();
-	fd = bind_foreign(SOCK_STREAM);
+	fd = bind_foreign(conn_other_type());
 	must(listen(fd, 1) == 0);
 	conn_refused(conn_path, "another process serves it");
 	CU_ASSERT(conn_exists(conn_path));
+	close(fd);
+	unlink(conn_path);
+	fd = bind_foreign(SOCK_DGRAM);
+	conn_refused(conn_path, "another process serves it");
+	CU_ASSERT(conn_exists(conn_path));
+	close(fd);
+	conn_end();
+}
+
+/* Nor is one whose queue is full: connect() does not reach the process then. */
+static void
+test_live_full(void)
+{
+	int fd, waiting[4], n = 0;
+
+	conn_begin();
+	fd = bind_foreign(conn_type);
+	must(listen(fd, 0) == 0);
+	while (n < 4 && (waiting[n] = conn_connect()) >= 0)
+		n++;
+	CU_ASSERT(n > 0 && n < 4);
+	CU_ASSERT_EQUAL(conn_connect(), -EAGAIN);
+	conn_refused(conn_path, "another process serves it");
+	CU_ASSERT(conn_exists(conn_path));
+	ipc_fds_close(waiting, (unsigned int)n);
 	close(fd);
 	conn_end();
 }
@@ -268,7 +296,7 @@ test_stale(void)
 		struct ipc_err err;
 
 		/* no close: as kill -9 leaves it */
-		_exit(ipc_listener_open(conn_path, (uid_t)-1, &err) ? 0 : 1);
+		_exit(conn_try(conn_path, &err) ? 0 : 1);
 	}
 	CU_ASSERT_EQUAL(conn_wait(pid), 0);
 	CU_ASSERT(conn_exists(conn_path) && conn_exists(conn_lock));
@@ -279,8 +307,17 @@ test_stale(void)
 	close(fd);
 	ipc_listener_close(l);
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
-	/* without a lock beside it, as another program leaves it */
-	close(bind_foreign(SOCK_SEQPACKET));
+	/* without a lock file next to it, as another program leaves it */
+	close(bind_foreign(conn_type));
+	ipc_listener_close(conn_open());
+	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
+	/* open in a process that does not listen: nobody can connect either */
+	fd = bind_foreign(conn_type);
+	ipc_listener_close(conn_open());
+	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
+	close(fd);
+	/* and of the other type */
+	close(bind_foreign(conn_other_type()));
 	ipc_listener_close(conn_open());
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
 	conn_end();
@@ -296,7 +333,7 @@ test_close_own_only(void)
 	conn_begin();
 	l = conn_open();
 	must(unlink(conn_path) == 0 && unlink(conn_lock) == 0);
-	fd = bind_foreign(SOCK_SEQPACKET);
+	fd = bind_foreign(conn_type);
 	close(open(conn_lock, O_CREAT | O_WRONLY, 0600));
 	ipc_listener_close(l);
 	CU_ASSERT(conn_exists(conn_path));
@@ -404,7 +441,7 @@ test_owner(void)
 	CU_ASSERT_EQUAL(conn_wait(stranger(hold[0])), EACCES);
 	ipc_listener_close(l);
 
-	l = ipc_listener_open(conn_path, STRANGER, &err);
+	l = ipc_listener_open(conn_path, conn_type, STRANGER, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
 	must(lstat(conn_path, &st) == 0);
 	CU_ASSERT_EQUAL(st.st_uid, STRANGER);
@@ -430,10 +467,10 @@ test_owner(void)
 	conn_end();
 }
 
-void
-suite_listener(void)
+static void
+suite(const char *name, int (*choose_type)(void))
 {
-	suite_begin("connector");
+	suite_begin_with(name, choose_type);
 	suite_test("listens, accepts, cleans up", test_accept);
 	suite_test("mode without umask", test_umask);
 	suite_test("path of 107 and 108 bytes", test_length);
@@ -443,10 +480,18 @@ suite_listener(void)
 	suite_test("regular file", test_regular_file);
 	suite_test("symbolic links and a fifo", test_symlink);
 	suite_test("served by a process", test_live);
-	suite_test("served by another kind of socket", test_live_stream);
+	suite_test("served by another type of socket", test_live_other);
+	suite_test("served, and its queue is full", test_live_full);
 	suite_test("stale", test_stale);
 	suite_test("close leaves what is not its own", test_close_own_only);
 	suite_test("no descriptors left to accept", test_exhausted);
 	suite_test("10,000 connections", test_many_connects);
 	suite_test("another user", test_owner);
+}
+
+void
+suite_listener(void)
+{
+	suite("connector", conn_seqpacket);
+	suite("connector of SOCK_STREAM", conn_stream);
 }

@@ -34,7 +34,7 @@ racer(struct gate *g)
 	close(g->end[1]);
 	if (read(g->go[0], &c, 1) != 0)
 		_exit(2);
-	l = ipc_listener_open(conn_path, (uid_t)-1, &err);
+	l = conn_try(conn_path, &err);
 	if (!l && !strstr(err.text, "serves it"))
 		_exit(3);
 	c = l ? 'y' : 'n';
@@ -94,7 +94,7 @@ race(bool stale)
 
 			must(pid >= 0);
 			if (pid == 0)
-				_exit(ipc_listener_open(conn_path, (uid_t)-1, &err) ? 0 : 1);
+				_exit(conn_try(conn_path, &err) ? 0 : 1);
 			CU_ASSERT_EQUAL(conn_wait(pid), 0);
 		}
 		CU_ASSERT_EQUAL(race_once(), 1);
@@ -122,7 +122,7 @@ turns(int *holders)
 		struct ipc_listener *l;
 		struct ipc_err err;
 
-		l = ipc_listener_open(conn_path, (uid_t)-1, &err);
+		l = conn_try(conn_path, &err);
 		if (!l) {
 			if (!strstr(err.text, "serves it"))
 				_exit(3);
@@ -164,11 +164,18 @@ test_turns(void)
 	munmap(holders, sizeof(int));
 }
 
-void
-suite_listener_race(void)
+static void
+suite(const char *name, int (*choose_type)(void))
 {
-	suite_begin("connector, several processes");
+	suite_begin_with(name, choose_type);
 	suite_test("start at once", test_start);
 	suite_test("start at once over a stale socket", test_start_stale);
 	suite_test("start and stop in turns", test_turns);
+}
+
+void
+suite_listener_race(void)
+{
+	suite("connector, several processes", conn_seqpacket);
+	suite("connector of SOCK_STREAM, several processes", conn_stream);
 }
