@@ -24,9 +24,9 @@ ipc_peer_allowed(int sock, uid_t extra_uid, struct ipc_err *err)
 	char extra[32] = "";
 
 	if (ipc_peer_cred(sock, &cred))
-		return ipc_err_set(err, VIRTQ_IPC_E_PEER, "the peer does not tell its user: %s",
-				   strerror(errno));
-	/* (uid_t)-1 is nobody's id and stands for "none" on both sides */
+		return ipc_err_set(err, VIRTQ_IPC_E_PEER,
+				   "cannot find out which user connected: %s", strerror(errno));
+	/* (uid_t)-1 is no user's id: as extra_uid it allows nobody */
 	if (cred.uid == 0 || cred.uid == geteuid() ||
 	    (extra_uid != (uid_t)-1 && cred.uid == extra_uid))
 		return 0;

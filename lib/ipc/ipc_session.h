@@ -27,8 +27,8 @@
  */
 struct ipc_session *ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner);
 
-/* Closes the socket and every fd still staged; frees s.  No callback is made: the
- * owner has detached before what it attached. */
+/* Closes the socket and every fd still staged; frees s.  No callback is made: before,
+ * the owner has to let go of what it took in its callbacks. */
 void ipc_session_free(struct ipc_session *s);
 
 /*

@@ -43,7 +43,7 @@ conn_begin(void)
 {
 	strcpy(conn_dir, "/tmp/virtq-unit-XXXXXX");
 	must(mkdtemp(conn_dir) != NULL);
-	/* for the children that are another user */
+	/* children of another user have to reach it */
 	must(chmod(conn_dir, 0755) == 0);
 	snprintf(conn_path, sizeof(conn_path), "%s/c", conn_dir);
 	snprintf(conn_lock, sizeof(conn_lock), "%s.lock", conn_path);

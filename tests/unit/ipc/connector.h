@@ -12,8 +12,8 @@
 #include "fixture.h"
 #include "ipc_listener.h"
 
-/* SOCK_SEQPACKET or SOCK_STREAM: of the suite that runs.  The two functions choose
- * it, before a suite (CU_InitializeFunc). */
+/* SOCK_SEQPACKET or SOCK_STREAM, of the suite that runs.  The two functions choose it;
+ * each is the init function of a suite. */
 extern int conn_type;
 int conn_seqpacket(void);
 int conn_stream(void);
@@ -25,13 +25,14 @@ extern char conn_dir[64];
 extern char conn_path[80];
 extern char conn_lock[88];
 
-/* Makes the directory; removes it, which must be empty but for the two names. */
+/* conn_begin() makes the directory, conn_end() removes it: nothing but the socket and
+ * its lock file may be left in it. */
 void conn_begin(void);
 void conn_end(void);
 
-/* open, with the socket file left to this process; NULL with *err filled in */
+/* ipc_listener_open() without another owner; NULL with *err filled in. */
 struct ipc_listener *conn_try(const char *path, struct ipc_err *err);
-/* open that must succeed; open that must fail, with that in the sentence */
+/* An open that must succeed; one that must fail, with `why` in its sentence. */
 struct ipc_listener *conn_open(void);
 void conn_refused(const char *path, const char *why);
 

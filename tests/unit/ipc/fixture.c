@@ -454,7 +454,7 @@ fix_recv(struct fix *f, struct msg *m)
 		return false;
 	row = ipc_msg_row(TO_DEVICE, m->hdr.type);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(row);
-	/* In which state the device is, is another test's question. */
+	/* test_matrix.c tests the states */
 	ctx = ctx_make(row->states & -row->states);
 	ctx.seq = f->seen++;
 	CU_ASSERT_EQUAL(ipc_msg_check(TO_DEVICE, &in, &ctx, &err), 0);

@@ -79,7 +79,7 @@ test_direction(void)
 	}
 }
 
-/* It is named, and so is the end that sends it. */
+/* The error names the message and the end that sends it. */
 static void
 test_direction_text(void)
 {
@@ -139,7 +139,7 @@ test_reply_to(void)
 	SPOILED(VIRTQ_IPC_ERROR, m.hdr.reply_to = 9, 0);
 }
 
-/* Each type with the length and the header's size off by one, alone and together. */
+/* Each type with a payload of a wrong size, and a header that says so. */
 static void
 test_size(void)
 {
@@ -175,7 +175,7 @@ test_length(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
-/* Exactly so many bytes are readable: the sanitizer sees one too many. */
+/* Exactly len bytes are allocated: the address sanitizer reports a read beyond them. */
 static void
 test_short_header(void)
 {
@@ -226,7 +226,7 @@ test_truncated(void)
 	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 	in.cut_data = false;
-	/* the kernel had no slot left for them */
+	/* the process had no free slot for them */
 	in.cut_fds = true;
 	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RESOURCES);
@@ -236,7 +236,7 @@ test_truncated(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
-/* The message that has as many descriptors as there is room for, and one more. */
+/* A message with as many descriptors as there is room for, and one that was dropped. */
 static void
 test_truncated_full(void)
 {
@@ -285,7 +285,7 @@ suite_envelope(void)
 	suite_test("handlers", test_handlers);
 	suite_test("unknown types", test_type);
 	suite_test("direction", test_direction);
-	suite_test("direction in words", test_direction_text);
+	suite_test("text about a wrong direction", test_direction_text);
 	suite_test("version", test_version);
 	suite_test("sequence number", test_seq);
 	suite_test("reply_to", test_reply_to);

@@ -55,7 +55,7 @@ test_accept(void)
 	ipc_listener_close(NULL);
 }
 
-/* Whatever umask says, and without touching it. */
+/* The mode does not depend on umask, and umask is not changed. */
 static void
 test_umask(void)
 {
@@ -191,7 +191,7 @@ test_symlink(void)
 	conn_refused(conn_path, "not a socket");
 	CU_ASSERT(!conn_exists(other));
 	unlink(conn_path);
-	/* and at the lock's name: it is not followed */
+	/* nor is a symbolic link followed that has the name of the lock file */
 	must(symlink(other, conn_lock) == 0);
 	conn_refused(conn_path, "cannot open its lock file");
 	CU_ASSERT(!conn_exists(other));
@@ -201,7 +201,7 @@ test_symlink(void)
 	conn_end();
 }
 
-/* Both in one process and from another: it is served, and by whom. */
+/* A path that is served is refused, and the sentence names the process. */
 static void
 test_live(void)
 {
@@ -215,13 +215,13 @@ test_live(void)
 	conn_refused(conn_path, pid);
 	must(truncate(conn_lock, 0) == 0);
 	conn_refused(conn_path, "another process serves it");
-	/* the lock file is lost: the socket itself still answers */
+	/* without the lock file: the socket itself still answers */
 	must(unlink(conn_lock) == 0);
 	conn_refused(conn_path, "another process serves it");
 	CU_ASSERT(!conn_exists(conn_lock));
 	fd = ipc_listener_accept(l);
 	if (fd >= 0)
-		close(fd); /* that was its question */
+		close(fd); /* the connection by which the socket was found alive */
 	fd = conn_connect();
 	CU_ASSERT(fd >= 0);
 	close(fd);
@@ -241,7 +241,7 @@ bind_foreign(int type)
 	return fd;
 }
 
-/* A socket of another type is no less alive. */
+/* A server that has a socket of another type is alive, too. */
 static void
 test_live_other(void)
 {
@@ -261,7 +261,7 @@ test_live_other(void)
 	conn_end();
 }
 
-/* Nor is one whose queue is full: connect() does not reach the process then. */
+/* So is a server whose queue of connections is full. */
 static void
 test_live_full(void)
 {
@@ -281,7 +281,7 @@ test_live_full(void)
 	conn_end();
 }
 
-/* Left by a process that was killed: replaced, and the lock with it. */
+/* What a killed process left is replaced: the socket and the lock file. */
 static void
 test_stale(void)
 {
@@ -295,7 +295,7 @@ test_stale(void)
 	if (pid == 0) {
 		struct ipc_err err;
 
-		/* no close: as kill -9 leaves it */
+		/* no ipc_listener_close(): as SIGKILL leaves it */
 		_exit(conn_try(conn_path, &err) ? 0 : 1);
 	}
 	CU_ASSERT_EQUAL(conn_wait(pid), 0);
@@ -311,19 +311,19 @@ test_stale(void)
 	close(bind_foreign(conn_type));
 	ipc_listener_close(conn_open());
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
-	/* open in a process that does not listen: nobody can connect either */
+	/* bound by a process that does not listen: nobody can connect */
 	fd = bind_foreign(conn_type);
 	ipc_listener_close(conn_open());
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
 	close(fd);
-	/* and of the other type */
+	/* a stale one of the other type */
 	close(bind_foreign(conn_other_type()));
 	ipc_listener_close(conn_open());
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
 	conn_end();
 }
 
-/* Close takes away what it made and nothing else. */
+/* Close removes what it made and nothing else. */
 static void
 test_close_own_only(void)
 {
@@ -364,7 +364,7 @@ test_exhausted(void)
 		CU_ASSERT_EQUAL(b, -EMFILE);
 		CU_ASSERT(ipc_accept_exhausted(b));
 	}
-	/* it still waits */
+	/* the connection still waits */
 	p.fd = ipc_listener_fd(l);
 	CU_ASSERT_EQUAL(poll(&p, 1, 0), 1);
 	ipc_fds_close(used, (unsigned int)n);
@@ -401,7 +401,8 @@ test_many_connects(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-/* In a process of the stranger: connects and holds until told; exit 0 if it could. */
+/* A process of the user STRANGER connects, and holds the connection until it can read a
+ * byte from hold.  It exits with 0, or with the error of connect(). */
 static int
 stranger(int hold)
 {
@@ -421,8 +422,8 @@ stranger(int hold)
 	_exit(read(hold, &c, 1) == 1 ? 0 : 101);
 }
 
-/* Root gives the socket to another user: that one connects, and is let in only
- * where it is named. */
+/* Root gives the socket to another user: that user can connect, and passes
+ * ipc_peer_allowed() only if named. */
 static void
 test_owner(void)
 {
@@ -433,10 +434,10 @@ test_owner(void)
 	struct pollfd p = {.events = POLLIN};
 
 	if (geteuid() != 0)
-		return; /* nobody else may give it away */
+		return; /* only root may change the owner of a file */
 	must(pipe2(hold, O_CLOEXEC) == 0);
 	conn_begin();
-	/* not given: the mode keeps the stranger out */
+	/* not given: the mode keeps the other user out */
 	l = conn_open();
 	CU_ASSERT_EQUAL(conn_wait(stranger(hold[0])), EACCES);
 	ipc_listener_close(l);

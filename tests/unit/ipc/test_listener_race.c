@@ -18,8 +18,8 @@
 #define TURNS 300
 
 struct gate {
-	int go[2];   /* nothing is written: all wake when it is closed */
-	int said[2]; /* one byte a process: did it get the path? */
+	int go[2];   /* never written to: all wake when it is closed */
+	int said[2]; /* one byte of each process: 'y' if it got the path */
 	int end[2];
 };
 
@@ -40,7 +40,7 @@ racer(struct gate *g)
 	c = l ? 'y' : 'n';
 	if (write(g->said[1], &c, 1) != 1)
 		_exit(4);
-	/* who has it keeps it until all have tried */
+	/* the one that has the path keeps it until all have tried */
 	if (read(g->end[0], &c, 1) != 0)
 		_exit(5);
 	ipc_listener_close(l);
@@ -81,7 +81,7 @@ race_once(void)
 	return got;
 }
 
-/* All start at once, over nothing and over what a killed process left. */
+/* All start at once, without and with a socket that a killed process left. */
 static void
 race(bool stale)
 {
@@ -139,8 +139,8 @@ turns(int *holders)
 	_exit(0);
 }
 
-/* One stops while others start, again and again: never two at a time, and the
- * one that leaves takes nothing of the next one with it. */
+/* Processes take the path in turns, again and again: never two have it at a time, and
+ * the one that closes removes nothing of the next one. */
 static void
 test_turns(void)
 {

@@ -28,7 +28,7 @@ test_fields(void)
 	LOG((L.offset = INT64_MAX - 4096, L.size = 4096), 0);
 	LOG((L.offset = INT64_MAX - 4096, L.size = 4097), VIRTQ_IPC_E_MEMORY);
 	LOG((L.offset = 1ull << 32, L.size = 0xffffffff), 0);
-	/* the count of descriptors against enable */
+	/* the number of descriptors has to match enable */
 	msg_make(&m, VIRTQ_IPC_LOG);
 	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), BAD);
 	L.enable = 0;
@@ -127,7 +127,7 @@ test_not_agreed(void)
 	fix_close(&f);
 }
 
-/* Switched off without ever having been on: the owner is given no descriptor. */
+/* Disabled without ever having been enabled: the owner is given no descriptor. */
 static void
 test_off_first(void)
 {

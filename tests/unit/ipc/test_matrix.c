@@ -85,7 +85,7 @@ test_wrong_way(void)
 	}
 }
 
-/* The same, asked of the pure check: the device's side of the table. */
+/* The table of the device: which message may arrive in which state. */
 static void
 test_device_side(void)
 {

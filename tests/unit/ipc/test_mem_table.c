@@ -13,7 +13,7 @@
 #define R(i) m.u.mem.region[i]
 #define TOP (UINT64_MAX - 4095)
 
-/* count regions of one page, side by side */
+/* count regions of one page, one after the other */
 static void
 fill(struct virtq_ipc_mem_table *t, uint32_t count)
 {
@@ -75,7 +75,7 @@ test_wrap(void)
 	MEM((R(1).fd_offset = 1ull << 63), VIRTQ_IPC_E_MEMORY);
 	MEM((R(1).fd_offset = (1ull << 63) - 4096, R(1).size = 4096), VIRTQ_IPC_E_MEMORY);
 	MEM((R(1).fd_offset = (1ull << 63) - 8192, R(1).size = 4096), 0);
-	/* sums to 0x200000, were it cut to 32 bits */
+	/* the sum would be 0x200000 if cut to 32 bits */
 	MEM((R(1).guest_addr = 0xffffffff00000000, R(1).size = 0x100200000), VIRTQ_IPC_E_MEMORY);
 }
 

@@ -49,7 +49,7 @@ test_head(void)
 	START(S.rx.pairs = 0, BAD);
 }
 
-/* As many queues as the wire has, and a count that ctx could not hold. */
+/* As many queues as the protocol allows, and one pair more. */
 static void
 test_all_queues(void)
 {
@@ -127,7 +127,7 @@ test_align(void)
 	}
 }
 
-/* The last place where each area fits, and the next one that is aligned. */
+/* The last address at which each area fits, and the next aligned one. */
 static void
 test_wrap(void)
 {
@@ -211,7 +211,7 @@ test_no_eventfds(void)
 	}
 }
 
-/* The staged ones serve one START: the next needs new ones, and another number. */
+/* Staged eventfds serve one START: the next one needs new ones, and another generation. */
 static void
 test_again(void)
 {
