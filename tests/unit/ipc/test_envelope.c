@@ -36,6 +36,61 @@ test_valid(void)
 	}
 }
 
+/* The overview of doc/protocol.md, written down a second time. */
+#define AFTER_HELLO (IPC_IDLE | IPC_READY | IPC_RUNNING)
+#define ALL (IPC_NEW | AFTER_HELLO)
+static const struct {
+	const struct ipc_msg_table *to;
+	uint16_t type;
+	uint32_t size;
+	unsigned int min_fds, max_fds, states;
+	uint64_t feature;
+	bool answers;
+} overview[] = {
+	{TO_PMD, VIRTQ_IPC_HELLO, 208, 0, 0, IPC_NEW, 0, false},
+	{TO_PMD, VIRTQ_IPC_MEM_TABLE, 2056, 1, 64, AFTER_HELLO, 0, false},
+	{TO_PMD, VIRTQ_IPC_QUEUE_FDS, 8, 2, 128, IPC_IDLE | IPC_READY, 0, false},
+	{TO_PMD, VIRTQ_IPC_START, 13248, 1, 1, IPC_READY, 0, false},
+	{TO_PMD, VIRTQ_IPC_STOP, 0, 0, 0, IPC_RUNNING, 0, false},
+	{TO_PMD, VIRTQ_IPC_RXSTATE, 928, 0, 0, AFTER_HELLO, 0, false},
+	{TO_PMD, VIRTQ_IPC_LOG, 24, 0, 1, AFTER_HELLO, VIRTQ_IPC_F_LOG, false},
+	{TO_PMD, VIRTQ_IPC_GET_COUNTERS, 0, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, false},
+	{TO_DEVICE, VIRTQ_IPC_HELLO_OK, 136, 0, 0, IPC_NEW, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_MEM_OK, 0, 0, 0, AFTER_HELLO, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_START_OK, 0, 0, 0, IPC_READY, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_STOPPED, 2056, 0, 0, IPC_RUNNING, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_LOG_OK, 0, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_LOG, true},
+	{TO_DEVICE, VIRTQ_IPC_COUNTERS, 64, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, true},
+	{TO_DEVICE, VIRTQ_IPC_LINK, 16, 0, 0, AFTER_HELLO, 0, false},
+	{TO_DEVICE, VIRTQ_IPC_ANNOUNCE, 0, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_ANNOUNCE, false},
+	{TO_DEVICE, VIRTQ_IPC_BROKEN, 248, 0, 0, IPC_RUNNING, 0, false},
+	{TO_PMD, VIRTQ_IPC_ERROR, 248, 0, 0, ALL, 0, false},
+	{TO_DEVICE, VIRTQ_IPC_ERROR, 248, 0, 0, ALL, 0, false},
+};
+
+static void
+test_overview(void)
+{
+	for (size_t i = 0; i < sizeof(overview) / sizeof(overview[0]); i++) {
+		const struct ipc_msg_row *row = ipc_msg_row(overview[i].to, overview[i].type);
+		struct ipc_msg_ctx ctx = ctx_make(overview[i].states & -overview[i].states);
+		struct msg m;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+		CU_ASSERT_EQUAL(row->size, overview[i].size);
+		CU_ASSERT_EQUAL(row->min_fds, overview[i].min_fds);
+		CU_ASSERT_EQUAL(row->max_fds, overview[i].max_fds);
+		CU_ASSERT_EQUAL(row->states, overview[i].states);
+		CU_ASSERT_EQUAL(row->feature, overview[i].feature);
+		CU_ASSERT_EQUAL(row->answers, overview[i].answers);
+		/* a feature that is needed and not agreed */
+		ctx.features = VIRTQ_IPC_F_ALL & ~overview[i].feature;
+		msg_make(&m, overview[i].type);
+		CU_ASSERT_EQUAL(msg_code(overview[i].to, &m, msg_fds(&m), &ctx),
+				overview[i].feature ? VIRTQ_IPC_E_STATE : 0);
+	}
+}
+
 /* What a session receives has a handler, what it only sends has none. */
 static void
 test_handlers(void)
@@ -282,6 +337,7 @@ suite_envelope(void)
 {
 	suite_begin("envelope");
 	suite_test("valid messages", test_valid);
+	suite_test("overview of the protocol", test_overview);
 	suite_test("handlers", test_handlers);
 	suite_test("unknown types", test_type);
 	suite_test("direction", test_direction);

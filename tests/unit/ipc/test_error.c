@@ -10,7 +10,23 @@
 #include "fixture.h"
 
 #define BAD VIRTQ_IPC_E_MALFORMED
-#define ERROR(change, code) SPOILED(VIRTQ_IPC_ERROR, change, code)
+#define ERROR(change, code)                    \
+	do {                                   \
+		struct msg m;                  \
+		msg_make(&m, VIRTQ_IPC_ERROR); \
+		change;                        \
+		at_both_ends(&m, code);        \
+	} while (0)
+
+/* Either end may receive ERROR. */
+static void
+at_both_ends(const struct msg *m, uint32_t code)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_NEW);
+
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, m, 0, &ctx), code);
+	CU_ASSERT_EQUAL(msg_code(TO_DEVICE, m, 0, &ctx), code);
+}
 
 static void
 test_fields(void)

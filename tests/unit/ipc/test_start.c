@@ -49,6 +49,19 @@ test_head(void)
 	START(S.rx.pairs = 0, BAD);
 }
 
+/* The state page is the one descriptor that comes with START. */
+static void
+test_fds(void)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_START);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 2, &ctx), BAD);
+}
+
 /* As many queues as the protocol allows, and one pair more. */
 static void
 test_all_queues(void)
@@ -264,6 +277,7 @@ suite_start(void)
 {
 	suite_begin("START");
 	suite_test("fields before the queues", test_head);
+	suite_test("number of descriptors", test_fds);
 	suite_test("all queues of the wire", test_all_queues);
 	suite_test("generation", test_generation);
 	suite_test("flags and reserved fields of a queue", test_flags);
