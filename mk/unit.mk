@@ -13,12 +13,14 @@ UNIT_ASAN := $(UNIT_SUITES:%=$(B)/asan/unit-%)
 UNIT_TESTS := $(UNIT_PLAIN) $(UNIT_ASAN)
 UNIT_COMMON := $(wildcard tests/unit/*.c)
 
-unit_src = $(sort $(wildcard tests/unit/$(1)/*.c)) $(UNIT_COMMON)
+# The client's checks of messages are vguest's; the suite of lib/ipc tests both ends.
+UNIT_ALSO_ipc := tests/vguest/vg_msg.c
+unit_src = $(sort $(wildcard tests/unit/$(1)/*.c)) $(UNIT_COMMON) $(UNIT_ALSO_$(1))
 UNIT_SRC := $(sort $(foreach s,$(UNIT_SUITES),$(call unit_src,$(s))))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
 ASAN_OBJ := $(patsubst %.c,$(B)/asan/obj/%.o,$(LIB_SRC) $(UNIT_SRC))
 ASAN_DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/asan/obj/%.o)
-UNIT_INC := $(LIB_INC) -Itests/unit
+UNIT_INC := $(LIB_INC) -Itests/unit -Itests/vguest
 asan_compile = $(compile) $(SANITIZE) -O1 -U_FORTIFY_SOURCE
 
 # What a suite is linked with besides lib/, and what its sources see.

@@ -5,10 +5,13 @@
 # and the same for every backend.
 
 VGUEST := $(B)/tests/vguest
-VGUEST_SRC := $(wildcard tests/vguest/*.c)
+VGUEST_IPC := $(addprefix lib/ipc/ipc_,check_error.c err.c fd.c field.c msg.c sock.c)
+VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VGUEST_IPC)
 VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2
 
-$(VGUEST): $(VGUEST_SRC) $(wildcard tests/vguest/*.h) lib/include/virtq_ipc.h $(FLAGS_STAMP)
+$(VGUEST): $(VGUEST_SRC) $(wildcard tests/vguest/*.h lib/ipc/*.h) lib/include/virtq_ipc.h \
+		$(FLAGS_STAMP)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) -Ilib/include -o $@ $(VGUEST_SRC)
+	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) -Ilib/include -Ilib/ipc \
+		-o $@ $(VGUEST_SRC)

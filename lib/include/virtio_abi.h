@@ -6,8 +6,8 @@
 
 /*
  * virtio_abi.h - what the virtio specification (1.1, and 0.9 for legacy) lays
- * down in guest memory, and nothing else.  Little-endian hosts only: there
- * legacy (guest-endian) and modern (little-endian) devices look alike.
+ * down in guest memory, feature bits (1.3), and nothing else.  Little-endian hosts
+ * only: there legacy (guest-endian) and modern (little-endian) devices look alike.
  */
 
 #include <stdint.h>
@@ -15,8 +15,13 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "virtq runs on little-endian hosts");
 
 /* Feature bits (5.1.3 and 6). */
+#define VIRTIO_NET_F_GUEST_CSUM 1
 #define VIRTIO_NET_F_MTU 3
 #define VIRTIO_NET_F_MAC 5
+#define VIRTIO_NET_F_GUEST_TSO4 7
+#define VIRTIO_NET_F_GUEST_TSO6 8
+#define VIRTIO_NET_F_GUEST_ECN 9
+#define VIRTIO_NET_F_GUEST_UFO 10
 #define VIRTIO_NET_F_MRG_RXBUF 15
 #define VIRTIO_NET_F_STATUS 16
 #define VIRTIO_NET_F_CTRL_VQ 17
@@ -34,6 +39,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "virtq runs on little-
 #define VIRTIO_F_VERSION_1 32
 #define VIRTIO_F_RING_PACKED 34
 #define VIRTIO_F_IN_ORDER 35
+#define VIRTIO_NET_F_GUEST_RSC4 41 /* RSC4, RSC6: legacy devices only */
+#define VIRTIO_NET_F_GUEST_RSC6 42
+#define VIRTIO_NET_F_GUEST_USO4 54
+#define VIRTIO_NET_F_GUEST_USO6 55
 #define VIRTIO_NET_F_SPEED_DUPLEX 63
 
 /* Split virtqueue (2.6). */

@@ -1,60 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/*
- * ipc_check_start.c - START, the state of the control queue within it, and
- * STOPPED, which has the same ring positions.  Whether a ring lies in memory is
- * for the owner of the memory table to say; here is what can be told without.
- */
+#include "ipc_check.h"
 
 #include <inttypes.h>
 
-#include "ipc_msg.h"
+#include "ipc_field.h"
+#include "virtio_abi.h"
 
-/* virtio 1.1, 6: bit of VIRTIO_F_RING_PACKED.  This library knows nothing else
- * of virtio's features. */
-#define F_RING_PACKED (1ull << 34)
+#define EVENT_BYTES sizeof(struct vring_packed_event)
 
-/* VIRTIO_NET_F_GUEST_* that the control queue can switch (virtio 1.3, 5.1.3):
- * CSUM 1, TSO4 7, TSO6 8, ECN 9, UFO 10, RSC4 41, RSC6 42, USO4 54, USO6 55. */
-#define GUEST_OFFLOADS                                                                         \
-	((1ull << 1) | (1ull << 7) | (1ull << 8) | (1ull << 9) | (1ull << 10) | (1ull << 41) | \
-	 (1ull << 42) | (1ull << 54) | (1ull << 55))
-
-static int
-malformed(struct ipc_err *err, const char *what)
-{
-	return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED, "%s", what);
-}
-
-int
-ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		  struct ipc_err *err)
-{
-	const struct virtq_ipc_rxstate *rx = payload;
-	uint32_t macs = (uint32_t)rx->num_uni + rx->num_multi;
-
-	(void)nfds;
-	if (rx->mode & ~VIRTQ_IPC_RX_ALL)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "receive mode %#" PRIx32 " has unknown bits", rx->mode);
-	if (rx->pairs < 1 || rx->pairs > ctx->max_pairs)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "%" PRIu32 " queue pairs in use, expected 1 to %" PRIu32,
-				   rx->pairs, ctx->max_pairs);
-	if (rx->guest_offloads & ~GUEST_OFFLOADS)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "guest offloads %#" PRIx64 " have unknown bits",
-				   rx->guest_offloads);
-	if (macs > VIRTQ_IPC_MAX_MACS)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "%u unicast and %u multicast addresses, expected at most %u",
-				   rx->num_uni, rx->num_multi, VIRTQ_IPC_MAX_MACS);
-	if (rx->reserved0 || rx->reserved1 ||
-	    !ipc_all_zero(rx->macs + macs, (VIRTQ_IPC_MAX_MACS - macs) * sizeof(rx->macs[0])))
-		return malformed(err, "receive state has reserved bits that are not zero");
-	return 0;
-}
+/* Whether a ring lies in memory is for the owner of the memory table to say: here
+ * is what can be said without the table. */
 
 /* One of the three parts of a ring: len bytes at addr, aligned. */
 static int
@@ -82,10 +39,12 @@ check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 				   "queue %" PRIu32 ": size %" PRIu32 " of a split ring is not a "
 				   "power of two",
 				   i, q->size);
-	/* 2.7 of virtio 1.1: with the event index behind each of the two rings */
-	if (check_area(i, "descriptor table", q->desc, 16 * n, 16, err) ||
-	    check_area(i, "available ring", q->driver, 6 + 2 * n, 2, err) ||
-	    check_area(i, "used ring", q->device, 6 + 8 * n, 4, err))
+	/* with used_event and avail_event, whether they are negotiated or not */
+	if (check_area(i, "descriptor table", q->desc, VRING_DESC_BYTES(n), VRING_DESC_ALIGN,
+		       err) ||
+	    check_area(i, "available ring", q->driver, VRING_AVAIL_BYTES(n, true),
+		       VRING_AVAIL_ALIGN, err) ||
+	    check_area(i, "used ring", q->device, VRING_USED_BYTES(n, true), VRING_USED_ALIGN, err))
 		return -1;
 	if (!(q->pos.flags & VIRTQ_IPC_POS_VALID))
 		return 0;
@@ -100,35 +59,36 @@ check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 static int
 check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 {
-	if (check_area(i, "descriptor ring", q->desc, 16 * (uint64_t)q->size, 16, err) ||
-	    check_area(i, "driver event area", q->driver, 4, 4, err) ||
-	    check_area(i, "device event area", q->device, 4, 4, err))
+	/* the slots, without the wrap counters */
+	unsigned int avail = q->pos.avail & ~VRING_PACKED_WRAP;
+	unsigned int used = q->pos.used & ~VRING_PACKED_WRAP;
+
+	if (check_area(i, "descriptor ring", q->desc, VRING_DESC_BYTES(q->size), VRING_DESC_ALIGN,
+		       err) ||
+	    check_area(i, "driver event area", q->driver, EVENT_BYTES, VRING_PACKED_EVENT_ALIGN,
+		       err) ||
+	    check_area(i, "device event area", q->device, EVENT_BYTES, VRING_PACKED_EVENT_ALIGN,
+		       err))
 		return -1;
 	if (!(q->pos.flags & VIRTQ_IPC_POS_VALID)) {
-		/* the ring itself does not tell where it stands */
+		/* the position cannot be read from the ring itself */
 		if (q->flags & VIRTQ_IPC_Q_ENABLED)
 			return ipc_err_set(err, VIRTQ_IPC_E_RING,
 					   "queue %" PRIu32 ": packed ring without a position", i);
 		return 0;
 	}
-	if ((q->pos.avail & 0x7fffu) >= q->size || (q->pos.used & 0x7fffu) >= q->size)
+	if (avail >= q->size || used >= q->size)
 		return ipc_err_set(err, VIRTQ_IPC_E_RING,
 				   "queue %" PRIu32
 				   ": position %u or %u is outside the size %" PRIu32,
-				   i, q->pos.avail & 0x7fffu, q->pos.used & 0x7fffu, q->size);
+				   i, avail, used, q->size);
 	return 0;
-}
-
-static int
-check_pos(const struct virtq_ipc_ring_pos *pos)
-{
-	return pos->pending || (pos->flags & ~VIRTQ_IPC_POS_VALID) ? -1 : 0;
 }
 
 static int
 check_queue(uint32_t i, const struct virtq_ipc_queue *q, bool packed, struct ipc_err *err)
 {
-	if ((q->flags & ~VIRTQ_IPC_Q_ENABLED) || q->reserved || check_pos(&q->pos))
+	if ((q->flags & ~VIRTQ_IPC_Q_ENABLED) || q->reserved || !ipc_field_pos(&q->pos))
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "queue %" PRIu32 " has reserved bits that are not zero", i);
 	if (q->size > VIRTQ_IPC_MAX_QUEUE_SIZE)
@@ -149,7 +109,7 @@ ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx
 		struct ipc_err *err)
 {
 	const struct virtq_ipc_start *st = payload;
-	bool packed = st->features & F_RING_PACKED;
+	bool packed = st->features & (1ull << VIRTIO_F_RING_PACKED);
 
 	if (st->generation == 0 || st->generation == ctx->generation)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
@@ -164,35 +124,16 @@ ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "state page has %" PRIu64 " bytes, expected at least %" PRIu64,
 				   st->state_size, VIRTQ_IPC_STATE_SIZE(st->num_queues));
-	if (st->reserved ||
-	    !ipc_all_zero(st->queue + st->num_queues,
-			  (VIRTQ_IPC_MAX_QUEUES - st->num_queues) * sizeof(st->queue[0])))
-		return malformed(err, "START has reserved bits that are not zero");
-	if (ipc_check_rxstate(&st->rx, nfds, ctx, err))
+	if (ipc_field_reserved("START",
+			       !st->reserved &&
+				       ipc_all_zero(st->queue + st->num_queues,
+						    (VIRTQ_IPC_MAX_QUEUES - st->num_queues) *
+							    sizeof(st->queue[0])),
+			       err) ||
+	    ipc_check_rxstate(&st->rx, nfds, ctx, err))
 		return -1;
 	for (uint32_t i = 0; i < st->num_queues; i++)
 		if (check_queue(i, &st->queue[i], packed, err))
 			return -1;
-	return 0;
-}
-
-int
-ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		  struct ipc_err *err)
-{
-	const struct virtq_ipc_stopped *st = payload;
-
-	(void)nfds;
-	if (st->num_queues > VIRTQ_IPC_MAX_QUEUES || st->num_queues != 2 * ctx->max_pairs)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "STOPPED describes %" PRIu32 " queues, expected %" PRIu32,
-				   st->num_queues, 2 * ctx->max_pairs);
-	for (uint32_t i = 0; i < st->num_queues; i++)
-		if (check_pos(&st->pos[i]))
-			return malformed(err, "STOPPED has reserved bits that are not zero");
-	if (st->reserved ||
-	    !ipc_all_zero(st->pos + st->num_queues,
-			  (VIRTQ_IPC_MAX_QUEUES - st->num_queues) * sizeof(st->pos[0])))
-		return malformed(err, "STOPPED has reserved bits that are not zero");
 	return 0;
 }

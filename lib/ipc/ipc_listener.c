@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #define LOCK_SUFFIX ".lock"
-/* A lock file that vanishes between open and lock was its last holder's; the
- * next round makes a new one.  More rounds than this is somebody's game. */
+/* A lock file that vanishes between open() and flock() was removed by the process
+ * that held it; the next round makes a new one.  In so many rounds only a process
+ * that does nothing else can have removed it each time. */
 #define LOCK_ROUNDS 100
 
 struct ipc_listener {
+	int sock_type;
 	int fd;
 	int lock_fd;
 	bool bound; /* dev and ino are the socket's */
@@ -84,9 +86,9 @@ check_dir(const char *path, struct ipc_err *err)
 }
 
 /*
- * Opens the lock file, creating it if need be.  Two steps instead of O_CREAT
- * alone: with fs.protected_regular the kernel refuses even root an O_CREAT on a
- * file of another user in /tmp, such as the one a killed process left.
+ * Opens the lock file, and creates it if there is none.  In two steps, not with
+ * O_CREAT alone: with fs.protected_regular the kernel refuses O_CREAT, even to root,
+ * on a file of another user in /tmp, such as the one that a killed process left.
  */
 static int
 open_lock(const char *lock_path)
@@ -117,7 +119,7 @@ refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
 			   l->path, pid);
 }
 
-/* Is the file that is locked still the one with the name? */
+/* Is the file of fd still the one at path? */
 static bool
 same_file(int fd, const char *path)
 {
@@ -171,7 +173,7 @@ take_lock(struct ipc_listener *l, struct ipc_err *err)
 		return refuse(err, l->path, "its lock file (the path with .lock) keeps changing");
 	if (ret < 0)
 		return -1;
-	/* only for the message of the next process: nothing depends on it */
+	/* only refuse_locked() reads it, in the next process */
 	len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(l->lock_fd, 0) == 0 && pwrite(l->lock_fd, text, (size_t)len, 0) != len)
 		(void)!ftruncate(l->lock_fd, 0);
@@ -186,12 +188,23 @@ set_addr(struct sockaddr_un *addr, const char *path)
 	strcpy(addr->sun_path, path);
 }
 
-/* Does somebody listen?  The lock is ours, so it is no process that keeps to it. */
+static int
+make_socket(int sock_type)
+{
+	return socket(AF_UNIX, sock_type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+/*
+ * Does a process serve the socket at path?  (One that takes no lock: the lock is
+ * ours.)  Only ECONNREFUSED says that none does: it means that no socket of any type
+ * is bound to the file, or that one of sock_type does not listen.  One of another
+ * type gives EPROTOTYPE, and a full queue of connections EAGAIN.
+ */
 static bool
-is_live(const char *path)
+is_live(const char *path, int sock_type)
 {
 	struct sockaddr_un addr;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = make_socket(sock_type);
 	bool dead;
 
 	if (fd < 0)
@@ -202,7 +215,7 @@ is_live(const char *path)
 	return !dead;
 }
 
-/* What stands at the path may be removed only if it is a socket without a process. */
+/* Removes the socket of a process that is gone; anything else at the path is refused. */
 static int
 clear_path(struct ipc_listener *l, struct ipc_err *err)
 {
@@ -217,7 +230,7 @@ clear_path(struct ipc_listener *l, struct ipc_err *err)
 		return refuse(err, l->path,
 			      "a file that is not a socket has this name: choose "
 			      "another path or remove it");
-	if (is_live(l->path))
+	if (is_live(l->path, l->sock_type))
 		return refuse(err, l->path, "another process serves it: choose another path");
 	if (unlink(l->path))
 		return refuse_errno(err, l->path,
@@ -232,11 +245,11 @@ bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 	struct sockaddr_un addr;
 	struct stat st;
 
-	l->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	l->fd = make_socket(l->sock_type);
 	if (l->fd < 0)
 		return refuse_errno(err, l->path, "cannot make a socket");
-	/* Before bind this sets the mode that bind gives the file, so there is no
-	 * moment with a wider one and no umask, which all threads share. */
+	/* Called before bind(), fchmod() sets the mode that bind() gives the file: the
+	 * file never has a wider one, and umask, which all threads share, stays. */
 	if (fchmod(l->fd, 0600))
 		return refuse_errno(err, l->path, "cannot set its mode");
 	set_addr(&addr, l->path);
@@ -255,7 +268,7 @@ bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 }
 
 struct ipc_listener *
-ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
+ipc_listener_open(const char *path, int sock_type, uid_t owner, struct ipc_err *err)
 {
 	struct ipc_listener *l;
 
@@ -266,6 +279,7 @@ ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err)
 		refuse(err, path, "out of memory");
 		return NULL;
 	}
+	l->sock_type = sock_type;
 	l->fd = -1;
 	l->lock_fd = -1;
 	snprintf(l->path, sizeof(l->path), "%s", path);
@@ -289,7 +303,7 @@ ipc_listener_close(struct ipc_listener *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	if (l->lock_fd >= 0) {
-		/* while it is locked: the next one to lock it sees that it has no name */
+		/* while we hold the lock: who gets it next sees that the file has no name */
 		if (same_file(l->lock_fd, l->lock_path))
 			unlink(l->lock_path);
 		close(l->lock_fd);

@@ -6,14 +6,15 @@
 
 /*
  * ipc_listener.h - the connector: the socket in the file system to which the
- * devices connect.  While it is open, "<path>.lock" is locked, so that of two
- * processes that start at the same time one gets the path and the other a
- * sentence.
+ * devices connect.  While it is open, "<path>.lock" is locked: of two processes
+ * that start at the same time, one gets the path, and the other is told who has it.
  */
 
+#include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
-#include "ipc_msg.h"
+#include "ipc_peer.h"
 
 /* sun_path holds 108 bytes, the terminating NUL is one of them. */
 #define IPC_PATH_MAX 107u
@@ -21,26 +22,27 @@
 struct ipc_listener;
 
 /*
- * Listens at path, mode 0600.  owner is the user to whom the socket is given
- * besides ((uid_t)-1: nobody, it stays ours).  A socket that a killed process
- * left is replaced; anything else that stands there is left alone and refused.
- * NULL with *err filled in.
+ * Listens at path, mode 0600.  sock_type is SOCK_SEQPACKET or SOCK_STREAM.  The
+ * socket file is given to the user `owner` ((uid_t)-1: it stays this process's).  A
+ * socket of either type that a killed process left is replaced; anything else at
+ * path is left alone and refused.  NULL with *err filled in.
  */
-struct ipc_listener *ipc_listener_open(const char *path, uid_t owner, struct ipc_err *err);
+struct ipc_listener *ipc_listener_open(const char *path, int sock_type, uid_t owner,
+				       struct ipc_err *err);
 
-/* Removes the socket and the lock, unless another file has taken their names,
+/* Removes the socket and the lock file, unless other files have these names by now,
  * and frees l.  NULL is allowed. */
 void ipc_listener_close(struct ipc_listener *l);
 
-/* To be polled for input. */
+/* Readable when a connection waits. */
 int ipc_listener_fd(const struct ipc_listener *l);
 const char *ipc_listener_path(const struct ipc_listener *l);
 
 /*
  * Accepts one connection: its fd (non-blocking, close-on-exec), -EAGAIN if none
- * waits, or another -errno.  Where ipc_accept_exhausted() is true of that, the
- * connection still waits and the fd stays readable: stop polling for a while
- * and call again.
+ * waits, or another -errno.  If ipc_accept_exhausted() is true of it, the connection
+ * still waits and ipc_listener_fd() stays readable: stop polling it for a while, and
+ * then call again.
  */
 int ipc_listener_accept(struct ipc_listener *l);
 bool ipc_accept_exhausted(int ret);

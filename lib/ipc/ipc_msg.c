@@ -4,82 +4,20 @@
 #include "ipc_msg.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#define AFTER_HELLO (IPC_IDLE | IPC_READY | IPC_RUNNING)
-
-/* Sorted by type only to be read easily; ipc_msg_row() does not rely on it. */
-static const struct ipc_msg_row rows[] = {
-	{VIRTQ_IPC_HELLO, "HELLO", sizeof(struct virtq_ipc_hello), 0, 0, IPC_TO_PMD, IPC_NEW, 0,
-	 false, ipc_check_hello},
-	{VIRTQ_IPC_MEM_TABLE, "MEM_TABLE", sizeof(struct virtq_ipc_mem_table), 1,
-	 VIRTQ_IPC_MAX_REGIONS, IPC_TO_PMD, AFTER_HELLO, 0, false, ipc_check_mem_table},
-	{VIRTQ_IPC_QUEUE_FDS, "QUEUE_FDS", sizeof(struct virtq_ipc_queue_fds), 2, VIRTQ_IPC_MAX_FDS,
-	 IPC_TO_PMD, IPC_IDLE | IPC_READY, 0, false, ipc_check_queue_fds},
-	{VIRTQ_IPC_START, "START", sizeof(struct virtq_ipc_start), 1, 1, IPC_TO_PMD, IPC_READY, 0,
-	 false, ipc_check_start},
-	{VIRTQ_IPC_STOP, "STOP", 0, 0, 0, IPC_TO_PMD, IPC_RUNNING, 0, false, NULL},
-	{VIRTQ_IPC_RXSTATE, "RXSTATE", sizeof(struct virtq_ipc_rxstate), 0, 0, IPC_TO_PMD,
-	 AFTER_HELLO, 0, false, ipc_check_rxstate},
-	{VIRTQ_IPC_LOG, "LOG", sizeof(struct virtq_ipc_log), 0, 1, IPC_TO_PMD, AFTER_HELLO,
-	 VIRTQ_IPC_F_LOG, false, ipc_check_log},
-	{VIRTQ_IPC_GET_COUNTERS, "GET_COUNTERS", 0, 0, 0, IPC_TO_PMD, AFTER_HELLO,
-	 VIRTQ_IPC_F_COUNTERS, false, NULL},
-
-	{VIRTQ_IPC_HELLO_OK, "HELLO_OK", sizeof(struct virtq_ipc_hello_ok), 0, 0, IPC_TO_DEVICE,
-	 IPC_NEW, 0, true, ipc_check_hello_ok},
-	{VIRTQ_IPC_MEM_OK, "MEM_OK", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, 0, true, NULL},
-	{VIRTQ_IPC_START_OK, "START_OK", 0, 0, 0, IPC_TO_DEVICE, IPC_READY, 0, true, NULL},
-	{VIRTQ_IPC_STOPPED, "STOPPED", sizeof(struct virtq_ipc_stopped), 0, 0, IPC_TO_DEVICE,
-	 IPC_RUNNING, 0, true, ipc_check_stopped},
-	{VIRTQ_IPC_LOG_OK, "LOG_OK", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, VIRTQ_IPC_F_LOG, true,
-	 NULL},
-	{VIRTQ_IPC_COUNTERS, "COUNTERS", sizeof(struct virtq_ipc_counters), 0, 0, IPC_TO_DEVICE,
-	 AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, true, ipc_check_counters},
-	{VIRTQ_IPC_LINK, "LINK", sizeof(struct virtq_ipc_link), 0, 0, IPC_TO_DEVICE, AFTER_HELLO, 0,
-	 false, ipc_check_link},
-	{VIRTQ_IPC_ANNOUNCE, "ANNOUNCE", 0, 0, 0, IPC_TO_DEVICE, AFTER_HELLO, VIRTQ_IPC_F_ANNOUNCE,
-	 false, NULL},
-	{VIRTQ_IPC_BROKEN, "BROKEN", sizeof(struct virtq_ipc_broken), 0, 0, IPC_TO_DEVICE,
-	 IPC_RUNNING, 0, false, ipc_check_broken},
-
-	{VIRTQ_IPC_ERROR, "ERROR", sizeof(struct virtq_ipc_error), 0, 0, IPC_TO_PMD | IPC_TO_DEVICE,
-	 IPC_NEW | AFTER_HELLO, 0, false, ipc_check_error},
-};
-
-int
-ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
-{
-	va_list ap;
-
-	err->code = code;
-	va_start(ap, fmt);
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	va_end(ap);
-	return -1;
-}
 
 const struct ipc_msg_row *
-ipc_msg_rows(size_t *count)
+ipc_msg_row(const struct ipc_msg_table *table, uint16_t type)
 {
-	*count = sizeof(rows) / sizeof(rows[0]);
-	return rows;
-}
-
-const struct ipc_msg_row *
-ipc_msg_row(uint16_t type)
-{
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].type == type)
-			return &rows[i];
+	for (size_t i = 0; i < table->count; i++)
+		if (table->row[i].type == type)
+			return &table->row[i];
 	return NULL;
 }
 
 const char *
-ipc_msg_name(uint16_t type)
+ipc_msg_name(const struct ipc_msg_table *table, uint16_t type)
 {
-	const struct ipc_msg_row *row = ipc_msg_row(type);
+	const struct ipc_msg_row *row = ipc_msg_row(table, type);
 
 	return row ? row->name : "unknown";
 }
@@ -102,46 +40,46 @@ ipc_state_name(enum ipc_state state)
 	return "unknown";
 }
 
-bool
-ipc_all_zero(const void *p, size_t len)
-{
-	const unsigned char *b = p;
-
-	for (size_t i = 0; i < len; i++)
-		if (b[i])
-			return false;
-	return true;
-}
-
-void
-ipc_text_copy(char *dst, size_t size, const char *src, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len && i < size - 1 && src[i] != '\0'; i++)
-		dst[i] = src[i] >= 0x20 && src[i] <= 0x7e ? src[i] : '?';
-	dst[i] = '\0';
-}
-
-/* Header, and that the payload is all there. */
+/* 0 if the message has a header and is whole. */
 static int
-check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
-	       const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+check_whole(const struct ipc_msg_in *in, struct ipc_err *err)
 {
-	const struct ipc_msg_row *row;
+	if (in->cut_data)
+		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
+				   "message is longer than the %zu bytes of the largest one",
+				   (size_t)VIRTQ_IPC_MAX_MSG);
+	if (in->len < sizeof(struct virtq_ipc_hdr))
+		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
+				   "message of %zu bytes is shorter than its header of %zu",
+				   in->len, sizeof(struct virtq_ipc_hdr));
+	return 0;
+}
+
+/* The row of a message that this end receives, or NULL with *err filled in. */
+static const struct ipc_msg_row *
+find_row(const struct ipc_msg_table *table, const struct virtq_ipc_hdr *hdr, struct ipc_err *err)
+{
+	const struct ipc_msg_row *row = ipc_msg_row(table, hdr->type);
 
 	if (hdr->version != VIRTQ_IPC_VERSION)
-		return ipc_err_set(err, VIRTQ_IPC_E_VERSION,
-				   "message header has version %u, this end speaks %u",
-				   hdr->version, VIRTQ_IPC_VERSION);
-	row = ipc_msg_row(hdr->type);
-	if (!row)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "message type %u is not one of version %u", hdr->type,
-				   VIRTQ_IPC_VERSION);
-	if (!(row->dirs & ctx->dir))
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED, "%s is sent by the %s only",
-				   row->name, ctx->dir == IPC_TO_PMD ? "PMD" : "device");
+		ipc_err_set(err, VIRTQ_IPC_E_VERSION,
+			    "message header has version %u, this end speaks %u", hdr->version,
+			    VIRTQ_IPC_VERSION);
+	else if (!row)
+		ipc_err_set(err, VIRTQ_IPC_E_MALFORMED, "message type %u is not one of version %u",
+			    hdr->type, VIRTQ_IPC_VERSION);
+	else if (!row->states)
+		ipc_err_set(err, VIRTQ_IPC_E_MALFORMED, "%s is sent by the %s only", row->name,
+			    table->end);
+	else
+		return row;
+	return NULL;
+}
+
+static int
+check_header(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
+	     const struct ipc_msg_row *row, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+{
 	if (hdr->seq != ctx->seq + 1)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "%s has sequence number %" PRIu32 ", expected %" PRIu32,
@@ -161,8 +99,8 @@ check_envelope(const struct ipc_msg_in *in, const struct virtq_ipc_hdr *hdr,
 static int
 check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row, struct ipc_err *err)
 {
-	/* The kernel also drops descriptors when the receiver has no free slot:
-	 * then fewer arrive than the buffer has room for. */
+	/* The kernel also drops descriptors when this process has no free slot for
+	 * them: then fewer arrive than the buffer has room for. */
 	if (in->cut_fds && in->nfds < VIRTQ_IPC_MAX_FDS)
 		return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES,
 				   "descriptors of %s could not be received: too many open files, "
@@ -179,25 +117,9 @@ check_fds(const struct ipc_msg_in *in, const struct ipc_msg_row *row, struct ipc
 	return 0;
 }
 
-int
-ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+static int
+check_state(const struct ipc_msg_row *row, const struct ipc_msg_ctx *ctx, struct ipc_err *err)
 {
-	const struct virtq_ipc_hdr *hdr = in->data;
-	const struct ipc_msg_row *row;
-
-	if (in->cut_data)
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "message is longer than the %zu bytes of the largest one",
-				   (size_t)VIRTQ_IPC_MAX_MSG);
-	if (in->len < sizeof(*hdr))
-		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
-				   "message of %zu bytes is shorter than its header of %zu",
-				   in->len, sizeof(*hdr));
-	if (check_envelope(in, hdr, ctx, err))
-		return -1;
-	row = ipc_msg_row(hdr->type);
-	if (check_fds(in, row, err))
-		return -1;
 	if (!(row->states & ctx->state))
 		return ipc_err_set(err, VIRTQ_IPC_E_STATE, "%s is not allowed in state %s",
 				   row->name, ipc_state_name(ctx->state));
@@ -205,5 +127,21 @@ ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct
 		return ipc_err_set(err, VIRTQ_IPC_E_STATE,
 				   "%s needs a protocol feature that HELLO did not agree on",
 				   row->name);
+	return 0;
+}
+
+int
+ipc_msg_check(const struct ipc_msg_table *table, const struct ipc_msg_in *in,
+	      const struct ipc_msg_ctx *ctx, struct ipc_err *err)
+{
+	const struct virtq_ipc_hdr *hdr = in->data;
+	const struct ipc_msg_row *row;
+
+	if (check_whole(in, err))
+		return -1;
+	row = find_row(table, hdr, err);
+	if (!row || check_header(in, hdr, row, ctx, err) || check_fds(in, row, err) ||
+	    check_state(row, ctx, err))
+		return -1;
 	return row->check ? row->check(hdr + 1, in->nfds, ctx, err) : 0;
 }

@@ -5,42 +5,30 @@
 #define VIRTQ_IPC_MSG_H
 
 /*
- * ipc_msg.h - is this message one that may arrive here and now?  Pure functions
- * on bytes and counts: nothing here reads a socket, touches a descriptor or
- * keeps a state.
+ * ipc_msg.h - may this message arrive here and now?  The check of the envelope:
+ * header, size, descriptors, state.  Pure functions on bytes and counts: nothing
+ * here reads a socket, touches a descriptor or keeps a state.
+ *
+ * What the messages are is in a table of rows, one table for each end of the
+ * connection: ipc_rows.c has the server's (the PMD's).
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ipc_err.h"
 #include "virtq_ipc.h"
 
-/* A coded error and its sentence, ready for ERROR and for the log. */
-struct ipc_err {
-	uint32_t code; /* enum virtq_ipc_code; 0: none */
-	char text[VIRTQ_IPC_TEXT_LEN];
-};
-
-/* Fills *err in; a sentence that is too long is cut.  Always returns -1, so that
- * a check can end in "return ipc_err_set(...)". */
-int ipc_err_set(struct ipc_err *err, uint32_t code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* Where a connection stands.  Bits, because a message may be allowed in several. */
+/* State of a connection.  Bits, because a message may be allowed in several. */
 enum ipc_state {
 	IPC_NEW = 1 << 0,     /* connected, HELLO has to come */
-	IPC_IDLE = 1 << 1,    /* said HELLO, has no memory yet */
+	IPC_IDLE = 1 << 1,    /* HELLO was accepted, there is no memory yet */
 	IPC_READY = 1 << 2,   /* has memory, is stopped */
 	IPC_RUNNING = 1 << 3, /* between START and STOP */
 	IPC_DEAD = 1 << 4,    /* to be closed by its owner */
 };
-
-/* Who receives the message. */
-enum ipc_dir {
-	IPC_TO_PMD = 1 << 0,
-	IPC_TO_DEVICE = 1 << 1,
-};
+#define IPC_AFTER_HELLO (IPC_IDLE | IPC_READY | IPC_RUNNING)
 
 /* What arrived. */
 struct ipc_msg_in {
@@ -51,9 +39,8 @@ struct ipc_msg_in {
 	bool cut_fds;  /* descriptors were lost on the way (MSG_CTRUNC) */
 };
 
-/* What the receiver knows when it arrives. */
+/* What the receiver knows when a message arrives. */
 struct ipc_msg_ctx {
-	enum ipc_dir dir;
 	enum ipc_state state;
 	uint32_t seq;        /* number of the message before, 0 at first */
 	uint32_t max_pairs;  /* of HELLO; 0 before it */
@@ -63,74 +50,55 @@ struct ipc_msg_ctx {
 	uint32_t generation; /* of the START before, 0: none */
 };
 
-/* One message type. */
+struct ipc_session;
+
+/*
+ * One message type.  A message that this end sends and never receives has a type,
+ * a name and a size, and no states: it is refused with its name if it arrives, and
+ * its size is what the sender puts into the header.
+ */
 struct ipc_msg_row {
-	uint16_t type;
+	uint16_t type; /* enum virtq_ipc_type */
 	const char *name;
 	uint32_t size;        /* payload bytes, exactly */
 	unsigned int min_fds; /* both included */
 	unsigned int max_fds;
-	unsigned int dirs;   /* enum ipc_dir bits */
-	unsigned int states; /* enum ipc_state bits */
+	unsigned int states; /* enum ipc_state bits: where it may arrive */
 	uint64_t feature;    /* VIRTQ_IPC_F_* that must be agreed, 0: none */
 	bool answers;        /* reply_to is not 0 */
-	/* NULL: nothing but the above.  0, or -1 with *err filled in. */
+	/* Of the payload.  0, or -1 with *err filled in.  NULL: the envelope is all there
+	 * is to check. */
 	int (*check)(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
 		     struct ipc_err *err);
+	/* What a session does with a checked message.  0, or -1 with *err filled in.
+	 * NULL in the table of an end that has no struct ipc_session. */
+	int (*handle)(struct ipc_session *s, const void *payload, unsigned int nfds,
+		      struct ipc_err *err);
+};
+
+/* Every message that one end of a connection may receive or send. */
+struct ipc_msg_table {
+	const char *end; /* which one, for people: "PMD" or "device" */
+	const struct ipc_msg_row *row;
+	size_t count;
 };
 
 /* The row of a type; NULL if there is none. */
-const struct ipc_msg_row *ipc_msg_row(uint16_t type);
+const struct ipc_msg_row *ipc_msg_row(const struct ipc_msg_table *table, uint16_t type);
 /* Its name for people; "unknown" if there is none. */
-const char *ipc_msg_name(uint16_t type);
-/* The rows, for those who want all; *count is set. */
-const struct ipc_msg_row *ipc_msg_rows(size_t *count);
+const char *ipc_msg_name(const struct ipc_msg_table *table, uint16_t type);
 
 /* The name of a state for people. */
 const char *ipc_state_name(enum ipc_state state);
 
 /*
- * Checks one received message: header, size, descriptors, direction, state,
- * sequence number and every field.  0, or -1 with *err filled in.  After 0 the
- * payload may be cast to its struct and every rule of doc/protocol.md that can
- * be told from the message alone holds.
+ * Checks one received message against the table of the end that received it:
+ * header, size, descriptors, state, sequence number and every field.  0, or -1
+ * with *err filled in.  After 0 the table has a row for the type, the payload may
+ * be cast to its struct, and every rule of doc/protocol.md that can be checked on
+ * the message alone holds.
  */
-int ipc_msg_check(const struct ipc_msg_in *in, const struct ipc_msg_ctx *ctx, struct ipc_err *err);
-
-/* Checks of single payloads, as the rows name them. */
-int ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err);
-int ipc_check_hello_ok(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		       struct ipc_err *err);
-int ipc_check_mem_table(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-			struct ipc_err *err);
-int ipc_check_queue_fds(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-			struct ipc_err *err);
-int ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err);
-int ipc_check_rxstate(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		      struct ipc_err *err);
-int ipc_check_log(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		  struct ipc_err *err);
-int ipc_check_link(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		   struct ipc_err *err);
-int ipc_check_stopped(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		      struct ipc_err *err);
-int ipc_check_counters(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		       struct ipc_err *err);
-int ipc_check_broken(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		     struct ipc_err *err);
-int ipc_check_error(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
-		    struct ipc_err *err);
-
-/* The last guest-physical byte that a checked table names. */
-uint64_t ipc_mem_last(const struct virtq_ipc_mem_table *table);
-
-bool ipc_all_zero(const void *p, size_t len);
-
-/* Copies at most size - 1 bytes of peer-supplied text (at most len of them are
- * read), with a question mark for every byte that is not printable ASCII, and
- * terminates dst.  size is at least 1. */
-void ipc_text_copy(char *dst, size_t size, const char *src, size_t len);
+int ipc_msg_check(const struct ipc_msg_table *table, const struct ipc_msg_in *in,
+		  const struct ipc_msg_ctx *ctx, struct ipc_err *err);
 
 #endif /* VIRTQ_IPC_MSG_H */

@@ -17,7 +17,7 @@ ipc_signal_open(struct ipc_signal *sig)
 	sig->aio = 0;
 	sig->sink = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (sig->sink >= 0)
-		(void)syscall(SYS_io_setup, 1, &sig->aio); /* stays 0 where it fails */
+		(void)syscall(SYS_io_setup, 1, &sig->aio); /* aio stays 0 if this fails */
 }
 
 void
@@ -48,7 +48,7 @@ by_kernel(const struct ipc_signal *sig, int eventfd)
 
 	if (sig->aio == 0 || syscall(SYS_io_submit, sig->aio, 1, list) != 1)
 		return false;
-	/* or there would be no room for the next one */
+	/* takes the completion: io_submit() has room for one */
 	syscall(SYS_io_getevents, sig->aio, 1, 1, &done, &at_once);
 	return true;
 }

@@ -5,32 +5,32 @@
 #define VIRTQ_IPC_SIGNAL_H
 
 /*
- * ipc_signal.h - signals an eventfd that a peer has, too, and never waits in it.
+ * ipc_signal.h - signals an eventfd that is shared with a peer, and never blocks.
  *
- * O_NONBLOCK belongs to the open file, which is shared: the peer can clear it and
- * fill the eventfd, and whoever writes to it then sleeps for as long as the peer
- * likes.  What the kernel signals itself has no such end: it stops counting.  So the
- * eventfd is made the one that announces the end of an asynchronous write, of one
- * byte to /dev/null (io_submit(2), IOCB_FLAG_RESFD).
+ * O_NONBLOCK is a flag of the open file, which is shared: the peer can clear it and
+ * fill the counter, and a write to the eventfd then blocks for as long as the peer
+ * likes.  The kernel itself never blocks when it signals an eventfd: the counter
+ * stops at its maximum.  So ipc_signal_send() asks the kernel to write one byte to
+ * /dev/null asynchronously, and to signal the eventfd when that is done (io_submit(2),
+ * IOCB_FLAG_RESFD).
  */
 
 #include <linux/aio_abi.h>
 
-/* One thread at a time. */
+/* Used by one thread at a time. */
 struct ipc_signal {
-	aio_context_t aio; /* 0: the kernel has none for us */
+	aio_context_t aio; /* 0: the kernel gave us none */
 	int sink;          /* /dev/null */
 };
 
-/* Never fails: where the kernel has no asynchronous I/O for us, ipc_signal_send()
- * makes the eventfd non-blocking before it writes, and a peer would have to undo
- * that in between. */
+/* Never fails: without asynchronous I/O, ipc_signal_send() sets O_NONBLOCK and then
+ * writes to the eventfd.  It blocks only if the peer clears the flag between the two. */
 void ipc_signal_open(struct ipc_signal *sig);
 
-/* Frees what ipc_signal_open() took; harmless when repeated. */
+/* Frees what ipc_signal_open() took; may be called again. */
 void ipc_signal_close(struct ipc_signal *sig);
 
-/* Adds one to the eventfd, unless it is full. */
+/* Adds one to the counter of the eventfd, unless it is full. */
 void ipc_signal_send(const struct ipc_signal *sig, int eventfd);
 
 #endif /* VIRTQ_IPC_SIGNAL_H */

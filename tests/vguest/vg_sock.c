@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -78,8 +77,8 @@ vg_sock_listen(const char *path)
 	return fd;
 }
 
-static bool
-readable(int fd, uint32_t wait_ms)
+bool
+vg_sock_readable(int fd, uint32_t wait_ms)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 
@@ -89,7 +88,8 @@ readable(int fd, uint32_t wait_ms)
 int
 vg_sock_accept(int listener, uint32_t wait_ms)
 {
-	int fd = readable(listener, wait_ms) ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+	int fd = vg_sock_readable(listener, wait_ms) ? accept4(listener, NULL, NULL, SOCK_CLOEXEC)
+						     : -1;
 
 	return fd >= 0 ? fd : vg_err("no backend connected within %u ms", wait_ms);
 }
@@ -126,7 +126,7 @@ vg_sock_recv(int fd, void *data, size_t len, uint32_t wait_ms)
 
 	if (n >= 0 || errno != EAGAIN || wait_ms == 0)
 		return n;
-	if (!readable(fd, wait_ms)) {
+	if (!vg_sock_readable(fd, wait_ms)) {
 		errno = EAGAIN;
 		return -1;
 	}

@@ -6,6 +6,7 @@
 
 /* vg_sock.h - unix sockets that carry file descriptors, for both protocols. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -22,6 +23,9 @@ int vg_sock_accept(int listener, uint32_t wait_ms);
 
 /* Sends all of it; 0 or -1 without a word: the peer may have gone. */
 int vg_sock_send(int fd, const void *data, size_t len, const int *fds, uint32_t nfd);
+
+/* True as soon as there is something to read, or the end; false after wait_ms. */
+bool vg_sock_readable(int fd, uint32_t wait_ms);
 
 /* As recv() with a bound on the wait: 0 at the end, -1 with errno EAGAIN if
  * nothing came.  Descriptors that come along are closed. */

@@ -12,9 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "virtq_ipc.h"
+#include "ipc_sock.h"
 
 #include "vg_log.h"
+#include "vg_msg.h"
 #include "vg_port.h"
 #include "vg_recover.h"
 #include "vg_sock.h"
@@ -23,8 +24,8 @@
 
 struct virtq {
 	int sock;
-	uint32_t seq;      /* of the latest message sent */
-	uint32_t peer_seq; /* of the latest received */
+	uint32_t seq;           /* of the latest message sent */
+	struct ipc_msg_ctx ctx; /* what the next message received is checked against */
 	uint32_t generation;
 	struct virtq_ipc_state *state;
 	uint64_t state_size;
@@ -34,6 +35,7 @@ struct virtq {
 	} out;
 	union {
 		struct virtq_ipc_hdr hdr;
+		uint64_t align; /* ipc_sock_recv() wants it */
 		uint8_t bytes[VIRTQ_IPC_MAX_MSG];
 	} in;
 };
@@ -45,11 +47,12 @@ virtq_of(struct vg_port *p)
 }
 
 static int
-virtq_send(struct virtq *v, uint16_t type, const void *payload, uint32_t size, const int *fds,
-	   uint32_t nfd)
+virtq_send(struct virtq *v, uint16_t type, const void *payload, const int *fds, uint32_t nfd)
 {
+	uint32_t size = ipc_msg_row(&vg_msgs, type)->size;
+
 	v->out.hdr = (struct virtq_ipc_hdr){type, VIRTQ_IPC_VERSION, size, ++v->seq, 0};
-	if (size > 0)
+	if (payload)
 		memcpy(v->out.payload, payload, size);
 	return vg_sock_send(v->sock, &v->out, sizeof(v->out.hdr) + size, fds, nfd);
 }
@@ -61,21 +64,9 @@ cannot_send(struct vg_port *p, const char *name)
 	return vg_err("virtq: %s could not be sent: %s", name, strerror(errno));
 }
 
-/* The link, as LINK or HELLO_OK tells it. */
-static int
-check_link(struct vg_port *p, const struct virtq_ipc_link *l)
-{
-	if (l->up > 1 || l->duplex > 1 || l->reserved0[0] || l->reserved0[1] || l->reserved0[2])
-		return vg_err("virtq: a malformed link: up %u, duplex %u", l->up, l->duplex);
-	p->link_up = l->up;
-	return 0;
-}
-
 static int
 take_broken(struct vg_port *p, const struct virtq_ipc_broken *b)
 {
-	if (b->queue >= p->nqueue || b->reserved || !memchr(b->text, 0, sizeof(b->text)))
-		return vg_err("virtq: a malformed BROKEN for queue %u", b->queue);
 	if (p->event == VG_EV_BROKEN)
 		return vg_err("virtq: BROKEN for queue %u after one for queue %u", b->queue,
 			      p->broken_queue);
@@ -86,16 +77,11 @@ take_broken(struct vg_port *p, const struct virtq_ipc_broken *b)
 }
 
 static int
-check_header(struct virtq *v, ssize_t n)
+take_error(struct vg_port *p, const struct virtq_ipc_error *e, uint32_t reply_to)
 {
-	const struct virtq_ipc_hdr *h = &v->in.hdr;
-
-	if ((size_t)n < sizeof(*h) || h->version != VIRTQ_IPC_VERSION ||
-	    h->size != (size_t)n - sizeof(*h))
-		return vg_err("virtq: a malformed message of %zd bytes", n);
-	if (h->seq != ++v->peer_seq)
-		return vg_err("virtq: message %u has number %u", v->peer_seq, h->seq);
-	return 0;
+	p->again = e->code == VIRTQ_IPC_E_NID || e->code == VIRTQ_IPC_E_GONE;
+	return vg_err("virtq: the backend ends the connection: %s (error %u, message %u)", e->text,
+		      e->code, reply_to);
 }
 
 static const void *
@@ -104,61 +90,60 @@ payload(const struct virtq *v)
 	return v->in.bytes + sizeof(struct virtq_ipc_hdr);
 }
 
-/* Handles a message that answers nothing; 1 if it is another one. */
+/* Handles a checked message that answers nothing; 1 if it is another one. */
 static int
 unasked(struct vg_port *p, struct virtq *v)
 {
-	const struct virtq_ipc_error *e = payload(v);
-	const struct virtq_ipc_hdr *h = &v->in.hdr;
+	const struct virtq_ipc_link *link = payload(v);
 
-	switch (h->type) {
+	switch (v->in.hdr.type) {
 	case VIRTQ_IPC_LINK:
-		if (h->size == sizeof(struct virtq_ipc_link) && h->reply_to == 0)
-			return check_link(p, payload(v));
-		break;
+		p->link_up = link->up;
+		return 0;
 	case VIRTQ_IPC_BROKEN:
-		if (h->size == sizeof(struct virtq_ipc_broken) && h->reply_to == 0)
-			return take_broken(p, payload(v));
-		break;
+		return take_broken(p, payload(v));
 	case VIRTQ_IPC_ANNOUNCE:
-		if (h->size == 0 && h->reply_to == 0)
-			return 0;
-		break;
+		return 0;
 	case VIRTQ_IPC_ERROR:
-		if (h->size == sizeof(*e)) {
-			p->again = e->code == VIRTQ_IPC_E_NID || e->code == VIRTQ_IPC_E_GONE;
-			return vg_err("virtq: the backend ends the connection: %.*s (error %u, "
-				      "message %u)",
-				      (int)sizeof(e->text), e->text, e->code, h->reply_to);
-		}
-		break;
+		return take_error(p, payload(v), v->in.hdr.reply_to);
 	default:
 		return 1;
 	}
-	return vg_err("virtq: a malformed message of type %u", h->type);
 }
 
 /* One message if there is one within wait_ms: 1 an answer, 0 none or unasked, -1
- * an error or the end. */
+ * an error or the end.  Every message is checked here before anybody looks into it. */
 static int
 receive(struct vg_port *p, uint32_t wait_ms)
 {
 	struct virtq *v = virtq_of(p);
-	ssize_t n = vg_sock_recv(v->sock, v->in.bytes, sizeof(v->in), wait_ms);
+	struct ipc_msg_in in = {0};
+	int fds[VIRTQ_IPC_MAX_FDS], ret;
+	enum ipc_recv got;
+	struct ipc_err err;
 
-	if (n < 0 && errno == EAGAIN)
+	if (wait_ms > 0 && !vg_sock_readable(v->sock, wait_ms))
 		return 0;
-	if (n <= 0) {
+	got = ipc_sock_recv(v->sock, v->in.bytes, sizeof(v->in), &in, fds);
+	if (got == IPC_RECV_NONE)
+		return 0;
+	if (got != IPC_RECV_MSG) {
 		p->event = VG_EV_DEAD;
 		return -1;
 	}
-	return check_header(v, n) != 0 ? -1 : unasked(p, v);
+	ret = ipc_msg_check(&vg_msgs, &in, &v->ctx, &err);
+	ipc_fds_close(fds, in.nfds);
+	if (ret != 0)
+		return vg_err("virtq: %s", err.text);
+	v->ctx.seq = v->in.hdr.seq;
+	return unasked(p, v);
 }
 
 /* Waits for the answer to the latest message. */
 static const void *
-answer(struct vg_port *p, uint16_t type, uint32_t size, const char *name)
+answer(struct vg_port *p, uint16_t type)
 {
+	const char *name = ipc_msg_name(&vg_msgs, type);
 	uint64_t until = vg_now_ms() + ANSWER_MS, now;
 	struct virtq *v = virtq_of(p);
 	int got = 0;
@@ -173,9 +158,9 @@ answer(struct vg_port *p, uint16_t type, uint32_t size, const char *name)
 		vg_err("virtq: no %s within %u ms", name, ANSWER_MS);
 		return NULL;
 	}
-	if (v->in.hdr.type != type || v->in.hdr.size != size || v->in.hdr.reply_to != v->seq) {
-		vg_err("virtq: %s was due for message %u; type %u of %u bytes came for %u", name,
-		       v->seq, v->in.hdr.type, v->in.hdr.size, v->in.hdr.reply_to);
+	if (v->in.hdr.type != type || v->in.hdr.reply_to != v->seq) {
+		vg_err("virtq: %s was due for message %u; %s came for %u", name, v->seq,
+		       ipc_msg_name(&vg_msgs, v->in.hdr.type), v->in.hdr.reply_to);
 		return NULL;
 	}
 	return payload(v);
@@ -195,21 +180,25 @@ hello(struct vg_port *p)
 		.mac = {0x02, 0x76, 0x67, 0, 0, 1},
 	};
 	const struct virtq_ipc_hello_ok *ok;
+	struct virtq *v = virtq_of(p);
 
-	if (virtq_send(virtq_of(p), VIRTQ_IPC_HELLO, &h, sizeof(h), NULL, 0) != 0)
+	if (virtq_send(v, VIRTQ_IPC_HELLO, &h, NULL, 0) != 0)
 		return cannot_send(p, "HELLO");
-	ok = answer(p, VIRTQ_IPC_HELLO_OK, sizeof(*ok), "HELLO_OK");
+	v->ctx.max_pairs = h.max_pairs;
+	ok = answer(p, VIRTQ_IPC_HELLO_OK);
 	if (!ok)
 		return -1;
-	if (ok->version != VIRTQ_IPC_VERSION || (ok->features & ~h.features) ||
-	    ok->max_pairs < p->o->pairs)
-		return vg_err("virtq: HELLO_OK with version %u, features 0x%llx, %u pairs",
-			      ok->version, (unsigned long long)ok->features, ok->max_pairs);
+	if ((ok->features & ~h.features) || ok->max_pairs < p->o->pairs)
+		return vg_err("virtq: HELLO_OK with features 0x%llx, %u pairs",
+			      (unsigned long long)ok->features, ok->max_pairs);
 	/* --kill goes by it: never to a group of processes */
 	if (ok->pid < 2 || ok->pid > INT32_MAX)
 		return vg_err("virtq: HELLO_OK with process id %u", ok->pid);
 	p->peer_pid = (pid_t)ok->pid;
-	return check_link(p, &ok->link);
+	p->link_up = ok->link.up;
+	v->ctx.features = ok->features;
+	v->ctx.state = IPC_IDLE;
+	return 0;
 }
 
 static int
@@ -224,9 +213,12 @@ mem_table(struct vg_port *p)
 		t.region[i] = (struct virtq_ipc_region){r.gpa, r.size, r.offset, 0};
 		fds[i] = p->mem.fd;
 	}
-	if (virtq_send(virtq_of(p), VIRTQ_IPC_MEM_TABLE, &t, sizeof(t), fds, t.count) != 0)
+	if (virtq_send(virtq_of(p), VIRTQ_IPC_MEM_TABLE, &t, fds, t.count) != 0)
 		return cannot_send(p, "MEM_TABLE");
-	return answer(p, VIRTQ_IPC_MEM_OK, 0, "MEM_OK") ? 0 : -1;
+	if (!answer(p, VIRTQ_IPC_MEM_OK))
+		return -1;
+	virtq_of(p)->ctx.state = IPC_READY;
+	return 0;
 }
 
 static void
@@ -274,8 +266,7 @@ queue_fds(struct vg_port *p)
 			fds[2 * i] = p->q[m.first + i].ring.kick;
 			fds[2 * i + 1] = p->q[m.first + i].ring.call;
 		}
-		if (virtq_send(virtq_of(p), VIRTQ_IPC_QUEUE_FDS, &m, sizeof(m), fds, 2 * m.count) !=
-		    0)
+		if (virtq_send(virtq_of(p), VIRTQ_IPC_QUEUE_FDS, &m, fds, 2 * m.count) != 0)
 			return cannot_send(p, "QUEUE_FDS");
 	}
 	return 0;
@@ -317,13 +308,14 @@ virtq_start(struct vg_port *p)
 	if (fd < 0)
 		return -1;
 	fill_start(p, v, &s);
-	if (queue_fds(p) != 0 || virtq_send(v, VIRTQ_IPC_START, &s, sizeof(s), &fd, 1) != 0) {
+	if (queue_fds(p) != 0 || virtq_send(v, VIRTQ_IPC_START, &s, &fd, 1) != 0) {
 		close(fd);
 		return cannot_send(p, "START");
 	}
 	close(fd);
-	if (!answer(p, VIRTQ_IPC_START_OK, 0, "START_OK"))
+	if (!answer(p, VIRTQ_IPC_START_OK))
 		return -1;
+	v->ctx.state = IPC_RUNNING;
 	p->running = true;
 	return 0;
 }
@@ -333,13 +325,10 @@ take_positions(struct vg_port *p, const struct virtq_ipc_stopped *s)
 {
 	const struct virtq_ipc_state *page = virtq_of(p)->state;
 
-	if (s->num_queues != p->nqueue || s->reserved)
-		return vg_err("virtq: STOPPED tells of %u queues, not %u", s->num_queues,
-			      p->nqueue);
 	for (uint32_t i = 0; i < p->nqueue; i++) {
 		struct virtq_ipc_ring_pos pos = s->pos[i], last = page->queue[i].pos;
 
-		if (pos.flags != VIRTQ_IPC_POS_VALID || pos.pending || pos.avail != pos.used)
+		if (pos.flags != VIRTQ_IPC_POS_VALID || pos.avail != pos.used)
 			return vg_err("virtq: STOPPED: queue %u at %u/%u, flags %u", i, pos.avail,
 				      pos.used, pos.flags);
 		if ((last.flags & VIRTQ_IPC_POS_VALID) && last.used != pos.used)
@@ -358,10 +347,13 @@ virtq_stop(struct vg_port *p)
 	if (!p->running)
 		return 0;
 	p->running = false;
-	if (virtq_send(virtq_of(p), VIRTQ_IPC_STOP, NULL, 0, NULL, 0) != 0)
+	if (virtq_send(virtq_of(p), VIRTQ_IPC_STOP, NULL, NULL, 0) != 0)
 		return cannot_send(p, "STOP");
-	s = answer(p, VIRTQ_IPC_STOPPED, sizeof(*s), "STOPPED");
-	return s ? take_positions(p, s) : -1;
+	s = answer(p, VIRTQ_IPC_STOPPED);
+	if (!s)
+		return -1;
+	virtq_of(p)->ctx.state = IPC_READY;
+	return take_positions(p, s);
 }
 
 static int
@@ -370,7 +362,8 @@ virtq_poll(struct vg_port *p)
 	int got = receive(p, 0);
 
 	if (got > 0)
-		return vg_err("virtq: an answer of type %u to nothing", virtq_of(p)->in.hdr.type);
+		return vg_err("virtq: %s answers nothing",
+			      ipc_msg_name(&vg_msgs, virtq_of(p)->in.hdr.type));
 	return got < 0 && p->event != VG_EV_DEAD ? -1 : 0;
 }
 
@@ -420,7 +413,8 @@ virtq_connect(struct vg_port *p)
 	}
 	if (v->sock >= 0)
 		close(v->sock);
-	v->seq = v->peer_seq = 0;
+	v->seq = 0;
+	v->ctx = (struct ipc_msg_ctx){.state = IPC_NEW};
 	v->sock = vg_sock_connect(p->o->path, SOCK_SEQPACKET, p->o->wait_ms);
 	return v->sock < 0 || hello(p) != 0 ? -1 : mem_table(p);
 }

@@ -371,7 +371,7 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ipc_signal_open(&c->signal);
-	c->listener = ipc_listener_open(path, uid, &err);
+	c->listener = ipc_listener_open(path, SOCK_SEQPACKET, uid, &err);
 	if (!c->listener) {
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
 		connector_free(c);

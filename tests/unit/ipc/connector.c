@@ -13,16 +13,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+int conn_type;
 char conn_dir[64];
 char conn_path[80];
 char conn_lock[88];
+
+int
+conn_seqpacket(void)
+{
+	conn_type = SOCK_SEQPACKET;
+	return 0;
+}
+
+int
+conn_stream(void)
+{
+	conn_type = SOCK_STREAM;
+	return 0;
+}
+
+int
+conn_other_type(void)
+{
+	return conn_type == SOCK_STREAM ? SOCK_SEQPACKET : SOCK_STREAM;
+}
 
 void
 conn_begin(void)
 {
 	strcpy(conn_dir, "/tmp/virtq-unit-XXXXXX");
 	must(mkdtemp(conn_dir) != NULL);
-	/* for the children that are another user */
+	/* children of another user have to reach it */
 	must(chmod(conn_dir, 0755) == 0);
 	snprintf(conn_path, sizeof(conn_path), "%s/c", conn_dir);
 	snprintf(conn_lock, sizeof(conn_lock), "%s.lock", conn_path);
@@ -37,10 +58,16 @@ conn_end(void)
 }
 
 struct ipc_listener *
+conn_try(const char *path, struct ipc_err *err)
+{
+	return ipc_listener_open(path, conn_type, (uid_t)-1, err);
+}
+
+struct ipc_listener *
 conn_open(void)
 {
 	struct ipc_err err = {0, ""};
-	struct ipc_listener *l = ipc_listener_open(conn_path, (uid_t)-1, &err);
+	struct ipc_listener *l = conn_try(conn_path, &err);
 
 	CU_ASSERT_STRING_EQUAL(err.text, "");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
@@ -52,7 +79,7 @@ conn_refused(const char *path, const char *why)
 {
 	struct ipc_err err = {0, ""};
 	unsigned int before = fds_count();
-	struct ipc_listener *l = ipc_listener_open(path, (uid_t)-1, &err);
+	struct ipc_listener *l = conn_try(path, &err);
 
 	CU_ASSERT_PTR_NULL(l);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RESOURCES);
@@ -65,7 +92,7 @@ int
 conn_connect(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, conn_type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int ret;
 
 	must(fd >= 0);

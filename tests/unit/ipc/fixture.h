@@ -5,20 +5,23 @@
 #define TEST_IPC_FIXTURE_H
 
 /*
- * fixture.h - valid messages to be spoiled, a session on one end of a socket
- * pair with an owner that records, and the device's end of it.
+ * fixture.h - valid messages, for a test to spoil, and a session on one end of a
+ * socket pair: its owner records the calls, and the test is the device.
  */
 
 #include <CUnit/CUnit.h>
 
+#include "ipc_check.h"
+#include "ipc_rows.h"
 #include "ipc_session.h"
 #include "ipc_sock.h"
+#include "vg_msg.h"
 
 /* Queue pairs of every device here, unless a test says otherwise. */
 #define PAIRS 2u
 #define QUEUES (2u * PAIRS)
 
-/* Ends the program, with the place: the test itself cannot work. */
+/* Ends the program if cond is false, and prints where: the test cannot go on. */
 #define must(cond) must_at((cond), #cond, __FILE__, __LINE__)
 void must_at(bool ok, const char *what, const char *file, int line);
 
@@ -43,17 +46,27 @@ struct msg {
 	} u;
 };
 
+/* The tables of the two ends. */
+#define TO_PMD (&ipc_rows)
+#define TO_DEVICE (&vg_msgs)
+
+/* The table of the end that receives the type (the PMD's if both do), NULL if none does. */
+const struct ipc_msg_table *msg_table(uint16_t type);
+/* The row of the type in that table. */
+const struct ipc_msg_row *msg_row(uint16_t type);
+
 /* A valid message of that type, with number 1. */
 void msg_make(struct msg *m, uint16_t type);
-/* How many descriptors go with it. */
+/* How many descriptors it carries. */
 unsigned int msg_fds(const struct msg *m);
 
 /* What a receiver knows: a device of PAIRS pairs, all protocol features. */
-struct ipc_msg_ctx ctx_make(enum ipc_dir dir, enum ipc_state state);
+struct ipc_msg_ctx ctx_make(enum ipc_state state);
 
-/* The code that ipc_msg_check() gives it, 0 if it is valid. */
-uint32_t msg_code(const struct msg *m, unsigned int nfds, const struct ipc_msg_ctx *ctx);
-/* The same in the first state and direction that the type allows. */
+/* The code that ipc_msg_check() gives it against that table, 0 if it is valid. */
+uint32_t msg_code(const struct ipc_msg_table *to, const struct msg *m, unsigned int nfds,
+		  const struct ipc_msg_ctx *ctx);
+/* The same at the end that receives the type, in the first state that allows it. */
 uint32_t msg_code_here(const struct msg *m);
 
 /* A valid message of that type with one thing changed gives that code. */
@@ -87,7 +100,7 @@ struct fix {
 	bool fail_inside;  /* callbacks call ipc_session_fail() */
 	uint64_t features; /* that the owner can do */
 	unsigned int hellos, mems, starts, stops, rxs, logs, counters, failings;
-	bool told_first; /* the device had heard of it before the owner */
+	bool told_first; /* the device had a message before the owner was called */
 	struct virtq_ipc_hello hello;
 	struct virtq_ipc_mem_table mem;
 	struct virtq_ipc_start start;
@@ -101,18 +114,18 @@ void fix_open(struct fix *f);
 void fix_close(struct fix *f);
 /* Opens and brings the session to that state. */
 void fix_open_at(struct fix *f, enum ipc_state state);
-/* Forgets what callbacks kept. */
+/* Closes the descriptors that callbacks kept. */
 void fix_drop_kept(struct fix *f);
 
-/* Sends as the device: number and size as they should be, and eventfds (or the
- * number of descriptors that msg_fds() names). */
+/* Sends as the device, with the right number and size, and with as many eventfds as
+ * msg_fds() says. */
 void fix_send(struct fix *f, struct msg *m);
 void fix_send_type(struct fix *f, uint16_t type);
 /* Sends exactly len bytes and nfds copies of fd. */
 void fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned int nfds);
 
-/* Receives as the device, and tests that the message keeps to every rule of its
- * row.  False if there is none. */
+/* Receives as the device, and asserts that the message passes the device's checks.
+ * False if there is none. */
 bool fix_recv(struct fix *f, struct msg *m);
 /* One input call, after which the session is in that state. */
 void fix_input(struct fix *f, enum ipc_state state);
@@ -123,7 +136,7 @@ void fix_ask_type(struct fix *f, uint16_t type, uint16_t answer);
  * the same code and sentence. */
 void fix_refused(struct fix *f, uint32_t code);
 
-/* One a file of tests: test_<name>.c. */
+/* One suite a file: test_<name>.c. */
 void suite_envelope(void);
 void suite_hello(void);
 void suite_mem_table(void);
@@ -143,8 +156,10 @@ void suite_repeat(void);
 void suite_listener(void);
 void suite_listener_race(void);
 
-/* Makes the current suite and adds to it; ends the program if CUnit cannot. */
+/* Makes the current suite and adds to it; ends the program if CUnit cannot.  init
+ * runs before the tests of the suite and returns 0. */
 void suite_begin(const char *name);
+void suite_begin_with(const char *name, int (*init)(void));
 void suite_test(const char *name, void (*test)(void));
 
 #endif /* TEST_IPC_FIXTURE_H */

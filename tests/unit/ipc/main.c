@@ -12,7 +12,13 @@ static CU_pSuite current;
 void
 suite_begin(const char *name)
 {
-	current = CU_add_suite(name, NULL, NULL);
+	suite_begin_with(name, NULL);
+}
+
+void
+suite_begin_with(const char *name, int (*init)(void))
+{
+	current = CU_add_suite(name, init, NULL);
 	must(current != NULL);
 }
 

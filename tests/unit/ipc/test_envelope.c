@@ -8,60 +8,156 @@
 
 #include "fixture.h"
 
-/* Every row of the table with a valid message of its type. */
+/* Types of version 1; both tables have a row for each. */
+#define TYPES 18
+
+/* Every row of both tables: a valid message of its type, at the end that receives it.
+ * The sender's row says the same of it. */
 static void
 test_valid(void)
 {
-	size_t count;
-	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+	const struct ipc_msg_table *tables[] = {TO_PMD, TO_DEVICE};
 
-	CU_ASSERT_EQUAL(count, 18);
-	for (size_t i = 0; i < count; i++) {
-		SPOILED(rows[i].type, (void)0, 0);
-		CU_ASSERT_PTR_EQUAL(ipc_msg_row(rows[i].type), &rows[i]);
+	for (size_t t = 0; t < 2; t++) {
+		const struct ipc_msg_table *other = tables[1 - t];
+
+		CU_ASSERT_EQUAL(tables[t]->count, TYPES);
+		for (size_t i = 0; i < tables[t]->count; i++) {
+			const struct ipc_msg_row *row = &tables[t]->row[i];
+			const struct ipc_msg_row *same = ipc_msg_row(other, row->type);
+
+			SPOILED(row->type, (void)0, 0);
+			CU_ASSERT_PTR_EQUAL(ipc_msg_row(tables[t], row->type), row);
+			CU_ASSERT_PTR_NOT_NULL_FATAL(same);
+			CU_ASSERT_STRING_EQUAL(row->name, same->name);
+			CU_ASSERT_EQUAL(row->size, same->size);
+			CU_ASSERT(row->states || same->states);
+		}
 	}
+}
+
+/* The overview of doc/protocol.md, written down a second time. */
+#define AFTER_HELLO (IPC_IDLE | IPC_READY | IPC_RUNNING)
+#define ALL (IPC_NEW | AFTER_HELLO)
+static const struct {
+	const struct ipc_msg_table *to;
+	uint16_t type;
+	uint32_t size;
+	unsigned int min_fds, max_fds, states;
+	uint64_t feature;
+	bool answers;
+} overview[] = {
+	{TO_PMD, VIRTQ_IPC_HELLO, 208, 0, 0, IPC_NEW, 0, false},
+	{TO_PMD, VIRTQ_IPC_MEM_TABLE, 2056, 1, 64, AFTER_HELLO, 0, false},
+	{TO_PMD, VIRTQ_IPC_QUEUE_FDS, 8, 2, 128, IPC_IDLE | IPC_READY, 0, false},
+	{TO_PMD, VIRTQ_IPC_START, 13248, 1, 1, IPC_READY, 0, false},
+	{TO_PMD, VIRTQ_IPC_STOP, 0, 0, 0, IPC_RUNNING, 0, false},
+	{TO_PMD, VIRTQ_IPC_RXSTATE, 928, 0, 0, AFTER_HELLO, 0, false},
+	{TO_PMD, VIRTQ_IPC_LOG, 24, 0, 1, AFTER_HELLO, VIRTQ_IPC_F_LOG, false},
+	{TO_PMD, VIRTQ_IPC_GET_COUNTERS, 0, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, false},
+	{TO_DEVICE, VIRTQ_IPC_HELLO_OK, 136, 0, 0, IPC_NEW, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_MEM_OK, 0, 0, 0, AFTER_HELLO, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_START_OK, 0, 0, 0, IPC_READY, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_STOPPED, 2056, 0, 0, IPC_RUNNING, 0, true},
+	{TO_DEVICE, VIRTQ_IPC_LOG_OK, 0, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_LOG, true},
+	{TO_DEVICE, VIRTQ_IPC_COUNTERS, 64, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_COUNTERS, true},
+	{TO_DEVICE, VIRTQ_IPC_LINK, 16, 0, 0, AFTER_HELLO, 0, false},
+	{TO_DEVICE, VIRTQ_IPC_ANNOUNCE, 0, 0, 0, AFTER_HELLO, VIRTQ_IPC_F_ANNOUNCE, false},
+	{TO_DEVICE, VIRTQ_IPC_BROKEN, 248, 0, 0, IPC_RUNNING, 0, false},
+	{TO_PMD, VIRTQ_IPC_ERROR, 248, 0, 0, ALL, 0, false},
+	{TO_DEVICE, VIRTQ_IPC_ERROR, 248, 0, 0, ALL, 0, false},
+};
+
+static void
+test_overview(void)
+{
+	for (size_t i = 0; i < sizeof(overview) / sizeof(overview[0]); i++) {
+		const struct ipc_msg_row *row = ipc_msg_row(overview[i].to, overview[i].type);
+		struct ipc_msg_ctx ctx = ctx_make(overview[i].states & -overview[i].states);
+		struct msg m;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(row);
+		CU_ASSERT_EQUAL(row->size, overview[i].size);
+		CU_ASSERT_EQUAL(row->min_fds, overview[i].min_fds);
+		CU_ASSERT_EQUAL(row->max_fds, overview[i].max_fds);
+		CU_ASSERT_EQUAL(row->states, overview[i].states);
+		CU_ASSERT_EQUAL(row->feature, overview[i].feature);
+		CU_ASSERT_EQUAL(row->answers, overview[i].answers);
+		/* a feature that is needed and not agreed */
+		ctx.features = VIRTQ_IPC_F_ALL & ~overview[i].feature;
+		msg_make(&m, overview[i].type);
+		CU_ASSERT_EQUAL(msg_code(overview[i].to, &m, msg_fds(&m), &ctx),
+				overview[i].feature ? VIRTQ_IPC_E_STATE : 0);
+	}
+}
+
+/* What a session receives has a handler, what it only sends has none. */
+static void
+test_handlers(void)
+{
+	for (size_t i = 0; i < TO_PMD->count; i++)
+		CU_ASSERT_EQUAL(TO_PMD->row[i].states != 0, TO_PMD->row[i].handle != NULL);
 }
 
 static void
 test_type(void)
 {
 	for (unsigned int type = 0; type <= UINT16_MAX; type++) {
-		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
+		struct ipc_msg_ctx ctx = ctx_make(IPC_NEW);
 		struct msg m;
 
-		if (ipc_msg_row((uint16_t)type))
+		if (msg_row((uint16_t)type))
 			continue;
 		msg_make(&m, (uint16_t)type);
-		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(TO_DEVICE, &m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
 	}
-	CU_ASSERT_STRING_EQUAL(ipc_msg_name(0), "unknown");
-	CU_ASSERT_STRING_EQUAL(ipc_msg_name(VIRTQ_IPC_STOP), "STOP");
+	CU_ASSERT_STRING_EQUAL(ipc_msg_name(TO_PMD, 0), "unknown");
+	CU_ASSERT_STRING_EQUAL(ipc_msg_name(TO_PMD, VIRTQ_IPC_STOP), "STOP");
+	CU_ASSERT_STRING_EQUAL(ipc_msg_name(TO_PMD, VIRTQ_IPC_STOPPED), "STOPPED");
 }
 
+/* A message that arrives at the end that sends it. */
 static void
 test_direction(void)
 {
-	size_t count;
-	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		enum ipc_dir other = rows[i].dirs & IPC_TO_PMD ? IPC_TO_DEVICE : IPC_TO_PMD;
-		struct ipc_msg_ctx ctx = ctx_make(other, rows[i].states & -rows[i].states);
+	for (size_t i = 0; i < TYPES; i++) {
+		const struct ipc_msg_row *row = msg_row(TO_PMD->row[i].type);
+		const struct ipc_msg_table *end = msg_table(row->type);
+		const struct ipc_msg_table *other = end == TO_PMD ? TO_DEVICE : TO_PMD;
+		struct ipc_msg_ctx ctx = ctx_make(row->states & -row->states);
 		struct msg m;
 
-		msg_make(&m, rows[i].type);
-		CU_ASSERT_EQUAL(msg_code(&m, msg_fds(&m), &ctx),
-				rows[i].dirs & other ? 0 : VIRTQ_IPC_E_MALFORMED);
+		msg_make(&m, row->type);
+		CU_ASSERT_EQUAL(msg_code(other, &m, msg_fds(&m), &ctx),
+				row->type == VIRTQ_IPC_ERROR ? 0 : VIRTQ_IPC_E_MALFORMED);
 	}
+}
+
+/* The error names the message and the end that sends it. */
+static void
+test_direction_text(void)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_NEW);
+	struct ipc_msg_in in = {.len = sizeof(struct virtq_ipc_hdr)};
+	struct ipc_err err;
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_MEM_OK);
+	in.data = &m;
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.text, "MEM_OK is sent by the PMD only");
+	msg_make(&m, VIRTQ_IPC_STOP);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_DEVICE, &in, &ctx, &err), -1);
+	CU_ASSERT_STRING_EQUAL(err.text, "STOP is sent by the device only");
 }
 
 static void
 test_version(void)
 {
-	size_t count;
-	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+	const struct ipc_msg_row *rows = TO_PMD->row;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < TYPES; i++) {
 		SPOILED(rows[i].type, m.hdr.version = 0, VIRTQ_IPC_E_VERSION);
 		SPOILED(rows[i].type, m.hdr.version = 2, VIRTQ_IPC_E_VERSION);
 		SPOILED(rows[i].type, m.hdr.version = UINT16_MAX, VIRTQ_IPC_E_VERSION);
@@ -74,17 +170,17 @@ test_seq(void)
 	static const uint32_t last[] = {0, 1, 41, INT32_MAX, UINT32_MAX - 1, UINT32_MAX};
 
 	for (size_t i = 0; i < sizeof(last) / sizeof(last[0]); i++) {
-		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_RUNNING);
+		struct ipc_msg_ctx ctx = ctx_make(IPC_RUNNING);
 		struct msg m;
 
 		msg_make(&m, VIRTQ_IPC_STOP);
 		ctx.seq = last[i];
 		m.hdr.seq = last[i] + 1;
-		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), 0);
+		CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), 0);
 		m.hdr.seq = last[i];
-		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
 		m.hdr.seq = last[i] + 2;
-		CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), VIRTQ_IPC_E_MALFORMED);
 	}
 }
 
@@ -98,14 +194,13 @@ test_reply_to(void)
 	SPOILED(VIRTQ_IPC_ERROR, m.hdr.reply_to = 9, 0);
 }
 
-/* Each type with the length and the header's size off by one, alone and together. */
+/* Each type with a payload of a wrong size, and a header that says so. */
 static void
 test_size(void)
 {
-	size_t count;
-	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+	const struct ipc_msg_row *rows = TO_PMD->row;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < TYPES; i++) {
 		SPOILED(rows[i].type, m.hdr.size += 1, VIRTQ_IPC_E_MALFORMED);
 		SPOILED(rows[i].type, m.hdr.size += 8, VIRTQ_IPC_E_MALFORMED);
 		if (rows[i].size)
@@ -117,36 +212,36 @@ static void
 test_length(void)
 {
 	static const uint32_t sizes[] = {1, 8, INT32_MAX, UINT32_MAX - 15, UINT32_MAX};
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_RUNNING);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_RUNNING);
 	struct ipc_msg_in in = {.len = sizeof(struct virtq_ipc_hdr)};
 	struct ipc_err err;
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_STOP);
 	in.data = &m;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), 0);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), 0);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		m.hdr.size = sizes[i];
-		CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+		CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	}
 	m.hdr.size = 0;
 	in.len++;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
-/* Exactly so many bytes are readable: the sanitizer sees one too many. */
+/* Exactly len bytes are allocated: the address sanitizer reports a read beyond them. */
 static void
 test_short_header(void)
 {
 	for (size_t len = 0; len < sizeof(struct virtq_ipc_hdr); len++) {
-		struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
+		struct ipc_msg_ctx ctx = ctx_make(IPC_NEW);
 		unsigned char *bytes = calloc(1, len ? len : 1);
 		struct ipc_msg_in in = {.data = bytes, .len = len};
 		struct ipc_err err;
 
 		must(bytes != NULL);
-		CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+		CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 		CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 		free(bytes);
 	}
@@ -155,27 +250,25 @@ test_short_header(void)
 static void
 test_fd_counts(void)
 {
-	size_t count;
-	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
-
-	for (size_t i = 0; i < count; i++) {
-		const struct ipc_msg_row *r = &rows[i];
-		struct ipc_msg_ctx ctx = ctx_make(r->dirs & IPC_TO_PMD ? IPC_TO_PMD : IPC_TO_DEVICE,
-						  r->states & -r->states);
+	for (size_t i = 0; i < TYPES; i++) {
+		const struct ipc_msg_row *r = msg_row(TO_PMD->row[i].type);
+		const struct ipc_msg_table *to = msg_table(r->type);
+		struct ipc_msg_ctx ctx = ctx_make(r->states & -r->states);
 		struct msg m;
 
 		msg_make(&m, r->type);
-		CU_ASSERT_EQUAL(msg_code(&m, r->max_fds + 1, &ctx), VIRTQ_IPC_E_MALFORMED);
-		CU_ASSERT_EQUAL(msg_code(&m, UINT32_MAX, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(to, &m, r->max_fds + 1, &ctx), VIRTQ_IPC_E_MALFORMED);
+		CU_ASSERT_EQUAL(msg_code(to, &m, UINT32_MAX, &ctx), VIRTQ_IPC_E_MALFORMED);
 		if (r->min_fds)
-			CU_ASSERT_EQUAL(msg_code(&m, r->min_fds - 1, &ctx), VIRTQ_IPC_E_MALFORMED);
+			CU_ASSERT_EQUAL(msg_code(to, &m, r->min_fds - 1, &ctx),
+					VIRTQ_IPC_E_MALFORMED);
 	}
 }
 
 static void
 test_truncated(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_NEW);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_NEW);
 	struct ipc_msg_in in = {0};
 	struct ipc_err err;
 	struct msg m;
@@ -183,26 +276,26 @@ test_truncated(void)
 	msg_make(&m, VIRTQ_IPC_HELLO);
 	in.data = &m;
 	in.len = sizeof(m.hdr) + m.hdr.size;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), 0);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), 0);
 	in.cut_data = true;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 	in.cut_data = false;
-	/* the kernel had no slot left for them */
+	/* the process had no free slot for them */
 	in.cut_fds = true;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RESOURCES);
 	/* more than any message has */
 	in.nfds = VIRTQ_IPC_MAX_FDS;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
-/* The message that has as many descriptors as there is room for, and one more. */
+/* A message with as many descriptors as there is room for, and one that was dropped. */
 static void
 test_truncated_full(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct ipc_msg_in in = {.nfds = VIRTQ_IPC_MAX_FDS};
 	struct ipc_err err;
 	struct msg m;
@@ -212,9 +305,9 @@ test_truncated_full(void)
 	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
 	in.data = &m;
 	in.len = sizeof(m.hdr) + m.hdr.size;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), 0);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), 0);
 	in.cut_fds = true;
-	CU_ASSERT_EQUAL(ipc_msg_check(&in, &ctx, &err), -1);
+	CU_ASSERT_EQUAL(ipc_msg_check(TO_PMD, &in, &ctx, &err), -1);
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_MALFORMED);
 }
 
@@ -244,8 +337,11 @@ suite_envelope(void)
 {
 	suite_begin("envelope");
 	suite_test("valid messages", test_valid);
+	suite_test("overview of the protocol", test_overview);
+	suite_test("handlers", test_handlers);
 	suite_test("unknown types", test_type);
 	suite_test("direction", test_direction);
+	suite_test("text about a wrong direction", test_direction_text);
 	suite_test("version", test_version);
 	suite_test("sequence number", test_seq);
 	suite_test("reply_to", test_reply_to);
@@ -254,6 +350,6 @@ suite_envelope(void)
 	suite_test("short header", test_short_header);
 	suite_test("descriptor counts", test_fd_counts);
 	suite_test("truncated", test_truncated);
-	suite_test("truncated behind the last descriptor", test_truncated_full);
+	suite_test("truncated after the last descriptor", test_truncated_full);
 	suite_test("text is made printable", test_text_copy);
 }

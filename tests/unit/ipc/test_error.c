@@ -10,20 +10,35 @@
 #include "fixture.h"
 
 #define BAD VIRTQ_IPC_E_MALFORMED
-#define ERROR(change, code) SPOILED(VIRTQ_IPC_ERROR, change, code)
+#define ERROR(change, code)                    \
+	do {                                   \
+		struct msg m;                  \
+		msg_make(&m, VIRTQ_IPC_ERROR); \
+		change;                        \
+		at_both_ends(&m, code);        \
+	} while (0)
+
+/* Either end may receive ERROR. */
+static void
+at_both_ends(const struct msg *m, uint32_t code)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_NEW);
+
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, m, 0, &ctx), code);
+	CU_ASSERT_EQUAL(msg_code(TO_DEVICE, m, 0, &ctx), code);
+}
 
 static void
 test_fields(void)
 {
 	ERROR(m.u.error.code = 0, BAD);
-	ERROR(m.u.error.code = UINT32_MAX, 0); /* of a later version */
+	ERROR(m.u.error.code = UINT32_MAX, 0); /* a code of a later version */
 	ERROR(m.u.error.reserved = 1, BAD);
 	ERROR(memset(m.u.error.text, 'x', VIRTQ_IPC_TEXT_LEN), BAD);
 	ERROR(memset(m.u.error.text, 'x', VIRTQ_IPC_TEXT_LEN - 1), 0);
 }
 
-/* The device gives up: its words are the reason, made printable, and nothing is
- * sent back. */
+/* The device gives up: its text is the reason, made printable, and nothing is sent back. */
 static void
 test_from_device(void)
 {
@@ -45,7 +60,7 @@ test_from_device(void)
 	}
 }
 
-/* It closes without having read what it was sent: the reason still arrives. */
+/* The device closes with messages unread: its ERROR still arrives. */
 static void
 test_last_words(void)
 {
@@ -73,8 +88,8 @@ test_last_words(void)
 	fix_close(&f);
 }
 
-/* A session that is refused before its messages were read: a peer that reads
- * plainly finds the ERROR, and not a reset connection in front of it. */
+/* A session that is refused before its messages were read: the first recv() of the
+ * device returns ERROR, not ECONNRESET. */
 static void
 test_refused_unread(void)
 {
@@ -111,14 +126,14 @@ test_fail(void)
 	ipc_session_fail(f.s, &second);
 	CU_ASSERT_EQUAL(ipc_session_state(f.s), IPC_DEAD);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
-	/* once, and before the device could take its rings back */
+	/* once, and before ERROR let the device take its rings back */
 	CU_ASSERT_EQUAL(f.failings, 1);
 	CU_ASSERT(!f.told_first);
 	CU_ASSERT(fix_recv(&f, &got));
 	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ERROR);
 	CU_ASSERT_EQUAL(got.hdr.reply_to, 0);
 	CU_ASSERT_STRING_EQUAL(got.u.error.text, "the port was closed");
-	/* the dead say and hear nothing */
+	/* a dead session sends and handles nothing */
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), -1);
 	CU_ASSERT_EQUAL(ipc_session_send_announce(f.s), -1);
 	CU_ASSERT_EQUAL(ipc_session_send_broken(f.s, 0, "x"), -1);
@@ -140,13 +155,13 @@ test_reply_to(void)
 	fix_open_at(&f, IPC_READY);
 	fix_send_type(&f, VIRTQ_IPC_STOP);
 	fix_input(&f, IPC_DEAD);
-	CU_ASSERT_EQUAL(f.failings, 0); /* no ring was out */
+	CU_ASSERT_EQUAL(f.failings, 0); /* no ring was in use */
 	CU_ASSERT(fix_recv(&f, &got));
 	CU_ASSERT_EQUAL(got.hdr.reply_to, f.seq);
 	fix_close(&f);
 }
 
-/* A callback that fails the session: one ERROR and no answer behind it. */
+/* A callback that fails the session: one ERROR and no answer after it. */
 static void
 test_fail_inside(void)
 {

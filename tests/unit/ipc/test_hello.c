@@ -31,7 +31,7 @@ test_pairs(void)
 	HELLO(m.u.hello.max_pairs = 1, 0);
 	HELLO(m.u.hello.max_pairs = VIRTQ_IPC_MAX_PAIRS, 0);
 	HELLO(m.u.hello.max_pairs = VIRTQ_IPC_MAX_PAIRS + 1, BAD);
-	HELLO(m.u.hello.max_pairs = 0x10001, BAD); /* 1, were it cut to 16 bits */
+	HELLO(m.u.hello.max_pairs = 0x10001, BAD); /* would be 1 if cut to 16 bits */
 	HELLO(m.u.hello.max_pairs = 0x101, BAD);
 	HELLO(m.u.hello.max_pairs = 0x80000001, BAD);
 	HELLO(m.u.hello.max_pairs = UINT32_MAX, BAD);

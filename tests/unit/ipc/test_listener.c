@@ -24,8 +24,9 @@ test_accept(void)
 {
 	unsigned int before = fds_count();
 	struct ipc_listener *l;
+	socklen_t len = sizeof(int);
 	struct stat st;
-	int a, b;
+	int a, b, type;
 
 	conn_begin();
 	l = conn_open();
@@ -42,6 +43,8 @@ test_accept(void)
 	CU_ASSERT(b >= 0);
 	CU_ASSERT(fcntl(b, F_GETFL) & O_NONBLOCK);
 	CU_ASSERT(fcntl(b, F_GETFD) & FD_CLOEXEC);
+	CU_ASSERT_EQUAL(getsockopt(b, SOL_SOCKET, SO_TYPE, &type, &len), 0);
+	CU_ASSERT_EQUAL(type, conn_type);
 	close(a);
 	close(b);
 	ipc_listener_close(l);
@@ -52,7 +55,7 @@ test_accept(void)
 	ipc_listener_close(NULL);
 }
 
-/* Whatever umask says, and without touching it. */
+/* The mode does not depend on umask, and umask is not changed. */
 static void
 test_umask(void)
 {
@@ -89,7 +92,7 @@ test_length(void)
 	CU_ASSERT_EQUAL(strlen(path), 108);
 	conn_refused(path, "108 bytes");
 	path[107] = '\0';
-	l = ipc_listener_open(path, (uid_t)-1, &err);
+	l = conn_try(path, &err);
 	CU_ASSERT_PTR_NOT_NULL(l);
 	CU_ASSERT(conn_exists(path));
 	ipc_listener_close(l);
@@ -130,7 +133,7 @@ test_unwritable_dir(void)
 			_exit(2);
 		if (geteuid() != STRANGER && chmod(conn_dir, 0555))
 			_exit(3);
-		if (ipc_listener_open(conn_path, (uid_t)-1, &err))
+		if (conn_try(conn_path, &err))
 			_exit(4);
 		_exit(strstr(err.text, "cannot write to its directory") ? 0 : 5);
 	}
@@ -150,7 +153,7 @@ test_relative(void)
 	conn_begin();
 	must(getcwd(old, sizeof(old)) != NULL);
 	must(chdir(conn_dir) == 0);
-	l = ipc_listener_open("c", (uid_t)-1, &err);
+	l = conn_try("c", &err);
 	CU_ASSERT_PTR_NOT_NULL(l);
 	CU_ASSERT(conn_exists(conn_path));
 	ipc_listener_close(l);
@@ -188,7 +191,7 @@ test_symlink(void)
 	conn_refused(conn_path, "not a socket");
 	CU_ASSERT(!conn_exists(other));
 	unlink(conn_path);
-	/* and at the lock's name: it is not followed */
+	/* nor is a symbolic link followed that has the name of the lock file */
 	must(symlink(other, conn_lock) == 0);
 	conn_refused(conn_path, "cannot open its lock file");
 	CU_ASSERT(!conn_exists(other));
@@ -198,7 +201,7 @@ test_symlink(void)
 	conn_end();
 }
 
-/* Both in one process and from another: it is served, and by whom. */
+/* A path that is served is refused, and the sentence names the process. */
 static void
 test_live(void)
 {
@@ -212,13 +215,13 @@ test_live(void)
 	conn_refused(conn_path, pid);
 	must(truncate(conn_lock, 0) == 0);
 	conn_refused(conn_path, "another process serves it");
-	/* the lock file is lost: the socket itself still answers */
+	/* without the lock file: the socket itself still answers */
 	must(unlink(conn_lock) == 0);
 	conn_refused(conn_path, "another process serves it");
 	CU_ASSERT(!conn_exists(conn_lock));
 	fd = ipc_listener_accept(l);
 	if (fd >= 0)
-		close(fd); /* that was its question */
+		close(fd); /* the connection by which the socket was found alive */
 	fd = conn_connect();
 	CU_ASSERT(fd >= 0);
 	close(fd);
@@ -238,22 +241,47 @@ bind_foreign(int type)
 	return fd;
 }
 
-/* A socket of another kind is no less alive. */
+/* A server that has a socket of another type is alive, too. */
 static void
-test_live_stream(void)
+test_live_other(void)
 {
 	int fd;
 
 	conn_begin();
-	fd = bind_foreign(SOCK_STREAM);
+	fd = bind_foreign(conn_other_type());
 	must(listen(fd, 1) == 0);
+	conn_refused(conn_path, "another process serves it");
+	CU_ASSERT(conn_exists(conn_path));
+	close(fd);
+	unlink(conn_path);
+	fd = bind_foreign(SOCK_DGRAM);
 	conn_refused(conn_path, "another process serves it");
 	CU_ASSERT(conn_exists(conn_path));
 	close(fd);
 	conn_end();
 }
 
-/* Left by a process that was killed: replaced, and the lock with it. */
+/* So is a server whose queue of connections is full. */
+static void
+test_live_full(void)
+{
+	int fd, waiting[4], n = 0;
+
+	conn_begin();
+	fd = bind_foreign(conn_type);
+	must(listen(fd, 0) == 0);
+	while (n < 4 && (waiting[n] = conn_connect()) >= 0)
+		n++;
+	CU_ASSERT(n > 0 && n < 4);
+	CU_ASSERT_EQUAL(conn_connect(), -EAGAIN);
+	conn_refused(conn_path, "another process serves it");
+	CU_ASSERT(conn_exists(conn_path));
+	ipc_fds_close(waiting, (unsigned int)n);
+	close(fd);
+	conn_end();
+}
+
+/* What a killed process left is replaced: the socket and the lock file. */
 static void
 test_stale(void)
 {
@@ -267,8 +295,8 @@ test_stale(void)
 	if (pid == 0) {
 		struct ipc_err err;
 
-		/* no close: as kill -9 leaves it */
-		_exit(ipc_listener_open(conn_path, (uid_t)-1, &err) ? 0 : 1);
+		/* no ipc_listener_close(): as SIGKILL leaves it */
+		_exit(conn_try(conn_path, &err) ? 0 : 1);
 	}
 	CU_ASSERT_EQUAL(conn_wait(pid), 0);
 	CU_ASSERT(conn_exists(conn_path) && conn_exists(conn_lock));
@@ -279,14 +307,23 @@ test_stale(void)
 	close(fd);
 	ipc_listener_close(l);
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
-	/* without a lock beside it, as another program leaves it */
-	close(bind_foreign(SOCK_SEQPACKET));
+	/* without a lock file next to it, as another program leaves it */
+	close(bind_foreign(conn_type));
+	ipc_listener_close(conn_open());
+	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
+	/* bound by a process that does not listen: nobody can connect */
+	fd = bind_foreign(conn_type);
+	ipc_listener_close(conn_open());
+	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
+	close(fd);
+	/* a stale one of the other type */
+	close(bind_foreign(conn_other_type()));
 	ipc_listener_close(conn_open());
 	CU_ASSERT(!conn_exists(conn_path) && !conn_exists(conn_lock));
 	conn_end();
 }
 
-/* Close takes away what it made and nothing else. */
+/* Close removes what it made and nothing else. */
 static void
 test_close_own_only(void)
 {
@@ -296,7 +333,7 @@ test_close_own_only(void)
 	conn_begin();
 	l = conn_open();
 	must(unlink(conn_path) == 0 && unlink(conn_lock) == 0);
-	fd = bind_foreign(SOCK_SEQPACKET);
+	fd = bind_foreign(conn_type);
 	close(open(conn_lock, O_CREAT | O_WRONLY, 0600));
 	ipc_listener_close(l);
 	CU_ASSERT(conn_exists(conn_path));
@@ -327,7 +364,7 @@ test_exhausted(void)
 		CU_ASSERT_EQUAL(b, -EMFILE);
 		CU_ASSERT(ipc_accept_exhausted(b));
 	}
-	/* it still waits */
+	/* the connection still waits */
 	p.fd = ipc_listener_fd(l);
 	CU_ASSERT_EQUAL(poll(&p, 1, 0), 1);
 	ipc_fds_close(used, (unsigned int)n);
@@ -364,7 +401,8 @@ test_many_connects(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-/* In a process of the stranger: connects and holds until told; exit 0 if it could. */
+/* A process of the user STRANGER connects, and holds the connection until it can read a
+ * byte from hold.  It exits with 0, or with the error of connect(). */
 static int
 stranger(int hold)
 {
@@ -384,8 +422,8 @@ stranger(int hold)
 	_exit(read(hold, &c, 1) == 1 ? 0 : 101);
 }
 
-/* Root gives the socket to another user: that one connects, and is let in only
- * where it is named. */
+/* Root gives the socket to another user: that user can connect, and passes
+ * ipc_peer_allowed() only if named. */
 static void
 test_owner(void)
 {
@@ -396,15 +434,15 @@ test_owner(void)
 	struct pollfd p = {.events = POLLIN};
 
 	if (geteuid() != 0)
-		return; /* nobody else may give it away */
+		return; /* only root may change the owner of a file */
 	must(pipe2(hold, O_CLOEXEC) == 0);
 	conn_begin();
-	/* not given: the mode keeps the stranger out */
+	/* not given: the mode keeps the other user out */
 	l = conn_open();
 	CU_ASSERT_EQUAL(conn_wait(stranger(hold[0])), EACCES);
 	ipc_listener_close(l);
 
-	l = ipc_listener_open(conn_path, STRANGER, &err);
+	l = ipc_listener_open(conn_path, conn_type, STRANGER, &err);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(l);
 	must(lstat(conn_path, &st) == 0);
 	CU_ASSERT_EQUAL(st.st_uid, STRANGER);
@@ -430,10 +468,10 @@ test_owner(void)
 	conn_end();
 }
 
-void
-suite_listener(void)
+static void
+suite(const char *name, int (*choose_type)(void))
 {
-	suite_begin("connector");
+	suite_begin_with(name, choose_type);
 	suite_test("listens, accepts, cleans up", test_accept);
 	suite_test("mode without umask", test_umask);
 	suite_test("path of 107 and 108 bytes", test_length);
@@ -443,10 +481,18 @@ suite_listener(void)
 	suite_test("regular file", test_regular_file);
 	suite_test("symbolic links and a fifo", test_symlink);
 	suite_test("served by a process", test_live);
-	suite_test("served by another kind of socket", test_live_stream);
+	suite_test("served by another type of socket", test_live_other);
+	suite_test("served, and its queue is full", test_live_full);
 	suite_test("stale", test_stale);
 	suite_test("close leaves what is not its own", test_close_own_only);
 	suite_test("no descriptors left to accept", test_exhausted);
 	suite_test("10,000 connections", test_many_connects);
 	suite_test("another user", test_owner);
+}
+
+void
+suite_listener(void)
+{
+	suite("connector", conn_seqpacket);
+	suite("connector of SOCK_STREAM", conn_stream);
 }

@@ -18,8 +18,8 @@
 #define TURNS 300
 
 struct gate {
-	int go[2];   /* nothing is written: all wake when it is closed */
-	int said[2]; /* one byte a process: did it get the path? */
+	int go[2];   /* never written to: all wake when it is closed */
+	int said[2]; /* one byte of each process: 'y' if it got the path */
 	int end[2];
 };
 
@@ -34,13 +34,13 @@ racer(struct gate *g)
 	close(g->end[1]);
 	if (read(g->go[0], &c, 1) != 0)
 		_exit(2);
-	l = ipc_listener_open(conn_path, (uid_t)-1, &err);
+	l = conn_try(conn_path, &err);
 	if (!l && !strstr(err.text, "serves it"))
 		_exit(3);
 	c = l ? 'y' : 'n';
 	if (write(g->said[1], &c, 1) != 1)
 		_exit(4);
-	/* who has it keeps it until all have tried */
+	/* the one that has the path keeps it until all have tried */
 	if (read(g->end[0], &c, 1) != 0)
 		_exit(5);
 	ipc_listener_close(l);
@@ -81,7 +81,7 @@ race_once(void)
 	return got;
 }
 
-/* All start at once, over nothing and over what a killed process left. */
+/* All start at once, without and with a socket that a killed process left. */
 static void
 race(bool stale)
 {
@@ -94,7 +94,7 @@ race(bool stale)
 
 			must(pid >= 0);
 			if (pid == 0)
-				_exit(ipc_listener_open(conn_path, (uid_t)-1, &err) ? 0 : 1);
+				_exit(conn_try(conn_path, &err) ? 0 : 1);
 			CU_ASSERT_EQUAL(conn_wait(pid), 0);
 		}
 		CU_ASSERT_EQUAL(race_once(), 1);
@@ -122,7 +122,7 @@ turns(int *holders)
 		struct ipc_listener *l;
 		struct ipc_err err;
 
-		l = ipc_listener_open(conn_path, (uid_t)-1, &err);
+		l = conn_try(conn_path, &err);
 		if (!l) {
 			if (!strstr(err.text, "serves it"))
 				_exit(3);
@@ -139,8 +139,8 @@ turns(int *holders)
 	_exit(0);
 }
 
-/* One stops while others start, again and again: never two at a time, and the
- * one that leaves takes nothing of the next one with it. */
+/* Processes take the path in turns, again and again: never two have it at a time, and
+ * the one that closes removes nothing of the next one. */
 static void
 test_turns(void)
 {
@@ -164,11 +164,18 @@ test_turns(void)
 	munmap(holders, sizeof(int));
 }
 
-void
-suite_listener_race(void)
+static void
+suite(const char *name, int (*choose_type)(void))
 {
-	suite_begin("connector, several processes");
+	suite_begin_with(name, choose_type);
 	suite_test("start at once", test_start);
 	suite_test("start at once over a stale socket", test_start_stale);
 	suite_test("start and stop in turns", test_turns);
+}
+
+void
+suite_listener_race(void)
+{
+	suite("connector, several processes", conn_seqpacket);
+	suite("connector of SOCK_STREAM, several processes", conn_stream);
 }

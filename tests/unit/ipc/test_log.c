@@ -14,7 +14,7 @@
 static void
 test_fields(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	LOG(L.reserved = 1, BAD);
@@ -28,18 +28,18 @@ test_fields(void)
 	LOG((L.offset = INT64_MAX - 4096, L.size = 4096), 0);
 	LOG((L.offset = INT64_MAX - 4096, L.size = 4097), VIRTQ_IPC_E_MEMORY);
 	LOG((L.offset = 1ull << 32, L.size = 0xffffffff), 0);
-	/* the count of descriptors against enable */
+	/* the number of descriptors has to match enable */
 	msg_make(&m, VIRTQ_IPC_LOG);
-	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), BAD);
 	L.enable = 0;
 	L.size = 0;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 	L.enable = 2;
 	L.size = 4096;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 2, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 2, &ctx), BAD);
 	L.enable = UINT32_MAX;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 	CU_ASSERT_EQUAL(ipc_check_log(&m.u.log, UINT32_MAX, &ctx, &(struct ipc_err){0, ""}), -1);
 }
 
@@ -47,23 +47,23 @@ test_fields(void)
 static void
 test_covers(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_LOG);
 	ctx.mem_last = 0x1fffff; /* 512 pages */
 	L.size = 64;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
 	L.size = 63;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), VIRTQ_IPC_E_MEMORY);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), VIRTQ_IPC_E_MEMORY);
 	ctx.mem_last = 0x200fff;
 	L.size = 65;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
 	L.size = 64;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), VIRTQ_IPC_E_MEMORY);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), VIRTQ_IPC_E_MEMORY);
 	ctx.mem_last = UINT64_MAX;
 	L.size = 1ull << 48;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), VIRTQ_IPC_E_MEMORY);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), VIRTQ_IPC_E_MEMORY);
 }
 
 /* Memory that grows beyond the log in force is refused as well. */
@@ -127,7 +127,7 @@ test_not_agreed(void)
 	fix_close(&f);
 }
 
-/* Switched off without ever having been on: the owner is given no descriptor. */
+/* Disabled without ever having been enabled: the owner is given no descriptor. */
 static void
 test_off_first(void)
 {

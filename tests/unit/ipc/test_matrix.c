@@ -71,11 +71,10 @@ test_states(void)
 static void
 test_wrong_way(void)
 {
-	size_t count;
-	const struct ipc_msg_row *rows = ipc_msg_rows(&count);
+	const struct ipc_msg_row *rows = TO_DEVICE->row;
 
-	for (size_t r = 0; r < count; r++) {
-		for (int s = 0; s < NUM_STATES && !(rows[r].dirs & IPC_TO_PMD); s++) {
+	for (size_t r = 0; r < TO_DEVICE->count; r++) {
+		for (int s = 0; s < NUM_STATES && msg_table(rows[r].type) != TO_PMD; s++) {
 			struct fix f;
 
 			fix_open_at(&f, states[s]);
@@ -86,7 +85,7 @@ test_wrong_way(void)
 	}
 }
 
-/* The same, asked of the pure check: the device's side of the table. */
+/* The table of the device: which message may arrive in which state. */
 static void
 test_device_side(void)
 {
@@ -108,12 +107,13 @@ test_device_side(void)
 
 	for (size_t r = 0; r < sizeof(allowed) / sizeof(allowed[0]); r++) {
 		for (int s = 0; s < NUM_STATES; s++) {
-			struct ipc_msg_ctx ctx = ctx_make(IPC_TO_DEVICE, states[s]);
+			struct ipc_msg_ctx ctx = ctx_make(states[s]);
 			bool ok = allowed[r].states & states[s];
 			struct msg m;
 
 			msg_make(&m, allowed[r].type);
-			CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), ok ? 0 : VIRTQ_IPC_E_STATE);
+			CU_ASSERT_EQUAL(msg_code(TO_DEVICE, &m, 0, &ctx),
+					ok ? 0 : VIRTQ_IPC_E_STATE);
 		}
 	}
 }

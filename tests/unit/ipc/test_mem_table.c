@@ -13,7 +13,7 @@
 #define R(i) m.u.mem.region[i]
 #define TOP (UINT64_MAX - 4095)
 
-/* count regions of one page, side by side */
+/* count regions of one page, one after the other */
 static void
 fill(struct virtq_ipc_mem_table *t, uint32_t count)
 {
@@ -30,7 +30,7 @@ test_count(void)
 {
 	static const uint32_t bad[] = {
 		0, VIRTQ_IPC_MAX_REGIONS + 1, 0x10001, 0x101, INT32_MAX, 0x80000001, UINT32_MAX};
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_IDLE);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_IDLE);
 	struct virtq_ipc_mem_table t;
 	struct ipc_err err;
 
@@ -75,7 +75,7 @@ test_wrap(void)
 	MEM((R(1).fd_offset = 1ull << 63), VIRTQ_IPC_E_MEMORY);
 	MEM((R(1).fd_offset = (1ull << 63) - 4096, R(1).size = 4096), VIRTQ_IPC_E_MEMORY);
 	MEM((R(1).fd_offset = (1ull << 63) - 8192, R(1).size = 4096), 0);
-	/* sums to 0x200000, were it cut to 32 bits */
+	/* the sum would be 0x200000 if cut to 32 bits */
 	MEM((R(1).guest_addr = 0xffffffff00000000, R(1).size = 0x100200000), VIRTQ_IPC_E_MEMORY);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* test_peer.c - peers that are slow, silent, deaf, gone or strangers. */
+/* test_peer.c - peers that do not send, do not read, leave, or may not connect. */
 
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "ipc_peer.h"
 
 static void
 test_silent(void)
@@ -28,7 +29,7 @@ test_silent(void)
 	fix_close(&f);
 }
 
-/* A peer that sends more than one call handles does not keep the others waiting. */
+/* One call handles a limited number of messages, so that other sessions get their turn. */
 static void
 test_burst(void)
 {
@@ -44,9 +45,9 @@ test_burst(void)
 	fix_close(&f);
 }
 
-/* It asks and asks and never reads: the session dies, in bounded memory and time. */
+/* A peer that asks and never reads: the session dies, in bounded memory and time. */
 static void
-test_deaf(void)
+test_never_reads(void)
 {
 	struct virtq_ipc_link link = {.up = 1};
 	unsigned int i;
@@ -117,8 +118,8 @@ static const uint16_t life[] = {
 };
 #define LIFE (sizeof(life) / sizeof(life[0]))
 
-/* The device is killed by signal behind each message of its life, with answers
- * read and unread; what it sent is handled, then its end is seen. */
+/* The device is killed (SIGKILL) after each message of its life, with the answers
+ * unread; its messages are handled, and then the end of the connection is seen. */
 static void
 test_killed(void)
 {
@@ -154,7 +155,7 @@ test_killed(void)
 	}
 }
 
-/* The PMD gives each peer that breaks a rule one sentence and no callback. */
+/* Random bytes end a session, and no callback is made. */
 static void
 test_garbage(void)
 {
@@ -175,7 +176,7 @@ test_garbage(void)
 	}
 }
 
-/* In a process of another user: is root allowed, is the process itself? */
+/* In a process of user uid: may root connect (self false), may uid itself (self true)? */
 static int
 allowed_as(uid_t uid, bool self)
 {
@@ -191,7 +192,7 @@ allowed_as(uid_t uid, bool self)
 
 		if (setresuid(uid, uid, uid))
 			_exit(100);
-		/* a socket pair is its maker's at both ends */
+		/* both ends of a socket pair have the credentials of the process that made it */
 		if (self && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
 			_exit(100);
 		_exit(ipc_peer_allowed(sv[0], (uid_t)-1, &err) ? (int)err.code : 0);
@@ -229,10 +230,10 @@ suite_peer(void)
 	suite_begin("peers");
 	suite_test("silent", test_silent);
 	suite_test("sends without end", test_burst);
-	suite_test("never reads", test_deaf);
+	suite_test("never reads", test_never_reads);
 	suite_test("sequence numbers", test_seq);
 	suite_test("closes", test_closed);
-	suite_test("killed behind each message", test_killed);
+	suite_test("killed after each message", test_killed);
 	suite_test("garbage", test_garbage);
 	suite_test("root and this user may connect", test_root_and_self);
 }

@@ -14,7 +14,7 @@
 static uint32_t
 range(uint32_t max_pairs, uint32_t first, uint32_t count)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_IDLE);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_IDLE);
 	struct virtq_ipc_queue_fds q = {.first = first, .count = count};
 	struct ipc_err err = {0, ""};
 
@@ -49,18 +49,18 @@ test_range(void)
 static void
 test_fds(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
-	CU_ASSERT_EQUAL(msg_code(&m, 4, &ctx), 0);
-	CU_ASSERT_EQUAL(msg_code(&m, 2, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 3, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 5, &ctx), BAD);
-	CU_ASSERT_EQUAL(msg_code(&m, 6, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 4, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 2, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 3, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 5, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 6, &ctx), BAD);
 }
 
-/* What is staged belongs to the session, what it replaces is closed. */
+/* Staged descriptors belong to the session; those that a later message replaces are closed. */
 static void
 test_staged(void)
 {
@@ -82,7 +82,7 @@ test_staged(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-/* START hands them over; those that the owner leaves are closed. */
+/* START hands them over; those that the owner does not take are closed. */
 static void
 test_taken(void)
 {
@@ -120,7 +120,7 @@ test_dropped_on_death(void)
 	fix_close(&f);
 }
 
-/* A pipe in place of an eventfd could stop whoever signals it. */
+/* A write to a pipe in place of an eventfd could block. */
 static void
 test_not_eventfd(void)
 {
@@ -131,7 +131,7 @@ test_not_eventfd(void)
 
 	must(pipe(pipes) == 0);
 	CU_ASSERT(!ipc_fd_is_eventfd(pipes[0]));
-	CU_ASSERT(ipc_fd_is_eventfd(-1)); /* as without /proc */
+	CU_ASSERT(ipc_fd_is_eventfd(-1)); /* readlink() fails, as it does without /proc */
 	fix_open_at(&f, IPC_READY);
 	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
 	m.hdr.seq = ++f.seq;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* test_repeat.c - the same thing again and again, and not one descriptor more. */
+/* test_repeat.c - messages repeated many times leak no descriptor. */
 
 #include <string.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@ repeat(uint16_t type, enum ipc_state state)
 
 	fix_open_at(&f, state);
 	msg_make(&m, type);
-	ask(&f, &m, fd); /* what it stages stays until it is replaced */
+	ask(&f, &m, fd); /* what it stages stays until the next one replaces it */
 	with = fds_count();
 	for (int i = 0; i < REPEATS; i++)
 		ask(&f, &m, fd);
@@ -91,7 +91,7 @@ test_start_stop(void)
 	close(fd);
 }
 
-/* Peers that bring descriptors with what is refused. */
+/* Peers that send descriptors with a message that is refused. */
 static void
 test_refused(void)
 {

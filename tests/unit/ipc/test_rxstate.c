@@ -50,10 +50,10 @@ test_macs(void)
 	RX((R.num_uni = 0, R.num_multi = 64, memset(R.macs, 2, sizeof(R.macs))), 0);
 	RX((R.num_uni = 1, R.num_multi = 64), BAD);
 	RX((R.num_uni = 65, R.num_multi = 0), BAD);
-	RX((R.num_uni = 32768, R.num_multi = 32768), BAD); /* 0, were it cut to 16 bits */
+	RX((R.num_uni = 32768, R.num_multi = 32768), BAD); /* would be 0 if cut to 16 bits */
 	RX((R.num_uni = UINT16_MAX, R.num_multi = 1), BAD);
 	RX((R.num_uni = UINT16_MAX, R.num_multi = UINT16_MAX), BAD);
-	RX(R.num_uni = 0, BAD); /* the address is still there */
+	RX(R.num_uni = 0, BAD); /* the address is still in the table */
 	RX(R.macs[1][0] = 1, BAD);
 	RX(R.macs[63][5] = 1, BAD);
 }

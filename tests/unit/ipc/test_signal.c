@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* test_signal.c - signalling an eventfd that somebody else does things to. */
+/* test_signal.c - signalling an eventfd that a peer makes blocking, or fills. */
 
 #include <fcntl.h>
 #include <stdint.h>
@@ -11,9 +11,9 @@
 #include "fixture.h"
 #include "ipc_signal.h"
 
-/* Most that write(2) makes of an eventfd, and most that there is. */
+/* The highest value that write(2) can give an eventfd. */
 #define FULL (UINT64_MAX - 1)
-/* Whoever waits for ever is killed. */
+/* A test that blocks is killed after so long. */
 #define SECONDS 10
 
 static int
@@ -35,7 +35,7 @@ taken(int fd)
 	return value;
 }
 
-/* With the kernel's help, or without. */
+/* With asynchronous I/O of the kernel, or without. */
 static void
 one_way(bool aio)
 {
@@ -58,7 +58,7 @@ one_way(bool aio)
 	CU_ASSERT_EQUAL(taken(fd), 1000);
 	close(fd);
 
-	/* blocking, and just full: more than that, and nobody waited */
+	/* blocking, and full: it stays full, and nobody blocks */
 	fd = event_blocking(FULL);
 	for (int i = 0; i < 10; i++)
 		ipc_signal_send(&sig, fd);

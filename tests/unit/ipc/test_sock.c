@@ -73,7 +73,7 @@ test_longest(void)
 	fix_close(&f);
 }
 
-/* More descriptors than a message has: none stays open, and it is known. */
+/* More descriptors than a message may carry: none leaks, and cut_fds is set. */
 static void
 test_too_many(void)
 {
@@ -115,7 +115,7 @@ add_rights(struct msghdr *mh, struct cmsghdr **c, unsigned int count)
 	}
 }
 
-/* Several control messages, another kind between them, more than there is room for. */
+/* Several control messages, some of other kinds, and more descriptors than there is room for. */
 static void
 test_several(void)
 {
@@ -134,7 +134,7 @@ test_several(void)
 	c->cmsg_type = SCM_CREDENTIALS;
 	c->cmsg_len = CMSG_LEN(3 * sizeof(int));
 	add_rights(&mh, &c, 0);
-	c->cmsg_level = SOL_TCP; /* another level's number 1 */
+	c->cmsg_level = SOL_TCP; /* number 1 of another level */
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	add_rights(&mh, &c, 3);
 	mh.msg_controllen = (size_t)((char *)c - control.bytes) + CMSG_SPACE(3 * sizeof(int));
@@ -149,7 +149,7 @@ test_several(void)
 	CU_ASSERT(!cut);
 }
 
-/* An empty packet looks like the end of the stream, and can carry descriptors. */
+/* An empty packet looks like the end of the connection, and can carry descriptors. */
 static void
 test_empty_packet(void)
 {
@@ -165,8 +165,8 @@ test_empty_packet(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-/* Without a free slot the kernel drops descriptors: the session says so and dies,
- * the process loses nothing. */
+/* Without a free slot the kernel drops descriptors: the session says so and dies, and no
+ * descriptor leaks. */
 static void
 test_no_slots(void)
 {

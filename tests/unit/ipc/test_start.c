@@ -49,39 +49,52 @@ test_head(void)
 	START(S.rx.pairs = 0, BAD);
 }
 
-/* As many queues as the wire has, and a count that ctx could not hold. */
+/* The state page is the one descriptor that comes with START. */
+static void
+test_fds(void)
+{
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
+	struct msg m;
+
+	msg_make(&m, VIRTQ_IPC_START);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 0, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 2, &ctx), BAD);
+}
+
+/* As many queues as the protocol allows, and one pair more. */
 static void
 test_all_queues(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_START);
 	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
 	S.num_queues = VIRTQ_IPC_MAX_QUEUES;
 	S.state_size = VIRTQ_IPC_STATE_SIZE(VIRTQ_IPC_MAX_QUEUES);
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
 	Q(VIRTQ_IPC_MAX_QUEUES - 1).flags = VIRTQ_IPC_Q_ENABLED;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), RING);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), RING);
 	ctx.max_pairs++;
 	S.num_queues += 2;
 	S.state_size *= 2;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 }
 
 static void
 test_generation(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_PMD, IPC_READY);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_READY);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_START);
 	ctx.generation = S.generation;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 	ctx.generation++;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), 0);
 	S.generation = 0;
-	CU_ASSERT_EQUAL(msg_code(&m, 1, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_PMD, &m, 1, &ctx), BAD);
 }
 
 static void
@@ -127,7 +140,7 @@ test_align(void)
 	}
 }
 
-/* The last place where each area fits, and the next one that is aligned. */
+/* The last address at which each area fits, and the next aligned one. */
 static void
 test_wrap(void)
 {
@@ -211,7 +224,7 @@ test_no_eventfds(void)
 	}
 }
 
-/* The staged ones serve one START: the next needs new ones, and another number. */
+/* Staged eventfds serve one START: the next one needs new ones, and another generation. */
 static void
 test_again(void)
 {
@@ -264,6 +277,7 @@ suite_start(void)
 {
 	suite_begin("START");
 	suite_test("fields before the queues", test_head);
+	suite_test("number of descriptors", test_fds);
 	suite_test("all queues of the wire", test_all_queues);
 	suite_test("generation", test_generation);
 	suite_test("flags and reserved fields of a queue", test_flags);

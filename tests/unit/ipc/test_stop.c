@@ -28,19 +28,19 @@ test_fields(void)
 static void
 test_all_queues(void)
 {
-	struct ipc_msg_ctx ctx = ctx_make(IPC_TO_DEVICE, IPC_RUNNING);
+	struct ipc_msg_ctx ctx = ctx_make(IPC_RUNNING);
 	struct msg m;
 
 	msg_make(&m, VIRTQ_IPC_STOPPED);
 	ctx.max_pairs = VIRTQ_IPC_MAX_PAIRS;
 	m.u.stopped.num_queues = VIRTQ_IPC_MAX_QUEUES;
-	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), 0);
+	CU_ASSERT_EQUAL(msg_code(TO_DEVICE, &m, 0, &ctx), 0);
 	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].pending = 1;
-	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_DEVICE, &m, 0, &ctx), BAD);
 	m.u.stopped.pos[VIRTQ_IPC_MAX_QUEUES - 1].pending = 0;
 	ctx.max_pairs++;
 	m.u.stopped.num_queues += 2;
-	CU_ASSERT_EQUAL(msg_code(&m, 0, &ctx), BAD);
+	CU_ASSERT_EQUAL(msg_code(TO_DEVICE, &m, 0, &ctx), BAD);
 }
 
 static void

@@ -42,7 +42,7 @@ test_link(void)
 	struct fix f;
 
 	fix_open(&f);
-	/* before HELLO there is nobody to tell: HELLO_OK will */
+	/* before HELLO nothing is sent: HELLO_OK will carry it */
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	CU_ASSERT(!fix_recv(&f, &got));
 	fix_ask_type(&f, VIRTQ_IPC_HELLO, VIRTQ_IPC_HELLO_OK);
@@ -68,7 +68,7 @@ test_announce(void)
 	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ANNOUNCE);
 	fix_close(&f);
 
-	/* not agreed: the device would not know it */
+	/* not agreed: the device does not expect it */
 	fix_open(&f);
 	f.features = 0;
 	fix_ask_type(&f, VIRTQ_IPC_HELLO, VIRTQ_IPC_HELLO_OK);
@@ -97,7 +97,7 @@ test_broken(void)
 	CU_ASSERT_EQUAL(strlen(got.u.broken.text), VIRTQ_IPC_TEXT_LEN - 1);
 	CU_ASSERT_EQUAL(ipc_session_send_broken(f.s, QUEUES, "x"), 0);
 	fix_ask_type(&f, VIRTQ_IPC_STOP, VIRTQ_IPC_STOPPED);
-	/* the device has its ring back and does not want to hear of it */
+	/* after STOPPED the device has its rings back: nothing is sent */
 	CU_ASSERT_EQUAL(ipc_session_send_broken(f.s, 1, "too late"), 0);
 	CU_ASSERT(!fix_recv(&f, &got));
 	fix_close(&f);
