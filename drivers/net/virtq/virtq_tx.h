@@ -7,7 +7,8 @@
 /*
  * virtq_tx.h - packets that the application sends and the guest receives.  Two paths:
  * packets of one mbuf that fit into one chain of a run, and everything else, by a batch
- * that runs fill as well.
+ * that runs fill as well.  Split rings have one more for long packets
+ * (virtq_tx_split.h).
  */
 
 #include <rte_mbuf.h>
@@ -16,6 +17,7 @@
 #include "virtq.h"
 #include "virtq_filter.h"
 #include "virtq_mbuf.h"
+#include "virtq_tx_split.h"
 #include "vring_hdr.h"
 
 /* The packets from the first on that are one segment and fit into their chain, whose
@@ -140,43 +142,55 @@ virtq_tx_prefetch(const struct vring *vr, const struct vring_batch *b,
 		vring_prefetch_write(b->seg[b->chain[k].first].addr);
 }
 
+/* Where a copy from a packet stands. */
+struct virtq_tx_from {
+	const struct rte_mbuf *m;
+	uint32_t off; /* in m, less than its data_len, or the packet is at its end */
+};
+
+/* Copies the next `todo` bytes of a packet into a chain's pieces, from byte `off` of its
+ * first piece on; the chain has room for them. */
+static __rte_always_inline void
+virtq_tx_copy_chain(const struct vring_seg *seg, uint32_t off, uint32_t todo,
+		    struct virtq_tx_from *from)
+{
+	while (todo > 0) {
+		uint32_t part = RTE_MIN(todo, from->m->data_len - from->off);
+
+		if (unlikely(off >= seg->len)) {
+			off -= seg->len;
+			seg++;
+			continue;
+		}
+		part = RTE_MIN(part, seg->len - off);
+		isa_copy(seg->addr + off,
+			 rte_pktmbuf_mtod_offset(from->m, const uint8_t *, from->off), part);
+		off += part;
+		todo -= part;
+		from->off += part;
+		if (from->off == from->m->data_len) {
+			from->m = from->m->next;
+			from->off = 0;
+		}
+	}
+}
+
 /* Copies a packet after its header into its chains, and leaves in their len how much
  * each got. */
 static __rte_always_inline void
 virtq_tx_copy(const struct vring *vr, struct vring_batch *b, const struct virtq_tx_plan *p)
 {
-	const struct rte_mbuf *m = p->m;
-	uint32_t left = m->pkt_len, moff = 0;
+	struct virtq_tx_from from = {p->m, 0};
+	uint32_t left = p->m->pkt_len, off = vr->hdr_len;
 
 	vring_hdr_put_segs(&b->seg[b->chain[p->first].first], vr->hdr_len, p->count);
-	for (uint16_t k = p->first; k < p->first + p->count; k++) {
+	for (uint16_t k = p->first; k < p->first + p->count; k++, off = 0) {
 		struct vring_chain *c = &b->chain[k];
-		const struct vring_seg *seg = &b->seg[c->first];
-		uint32_t off = k == p->first ? vr->hdr_len : 0;
-		uint32_t used = RTE_MIN(c->len, left + off), todo = used - off;
+		uint32_t end = RTE_MIN(c->len, left + off);
 
-		left -= todo;
-		while (todo > 0) {
-			uint32_t part;
-
-			if (off >= seg->len) {
-				off -= seg->len;
-				seg++;
-				continue;
-			}
-			if (moff == m->data_len) {
-				m = m->next;
-				moff = 0;
-				continue;
-			}
-			part = RTE_MIN(todo, RTE_MIN(seg->len - off, m->data_len - moff));
-			isa_copy(seg->addr + off, rte_pktmbuf_mtod_offset(m, const uint8_t *, moff),
-				 part);
-			off += part;
-			moff += part;
-			todo -= part;
-		}
-		c->len = used;
+		virtq_tx_copy_chain(&b->seg[c->first], off, end - off, &from);
+		left -= end - off;
+		c->len = end;
 	}
 }
 
@@ -272,6 +286,12 @@ static __rte_noinline uint16_t
 virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		 bool *more)
 {
+	uint16_t done = 0;
+
+	if (likely(!q->filter) && !vr->packed)
+		done = virtq_tx_split(q, vr, pkts, n);
+	if (done > 0)
+		return done;
 	if (vr->packed)
 		return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, true, true)
 				     : virtq_tx_batch(q, vr, pkts, n, more, false, true);

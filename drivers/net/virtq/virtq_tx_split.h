@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_TX_SPLIT_H
+#define VIRTQ_TX_SPLIT_H
+
+/*
+ * virtq_tx_split.h - packets of several mbufs, or that take several buffers, into runs of
+ * a split ring: copied straight from run to run, and the used index moves once for all.
+ * A batch could do it, and does for packed rings, but is slower here (cell
+ * split-enq-9000-mrg, doc/benchmarks.md).
+ */
+
+#include <rte_mbuf.h>
+
+#include "virtq.h"
+#include "vring_hdr.h"
+#include "vring_run.h"
+
+/* Chains of a run from `first` on that `need` bytes fill; 0 if those gathered are too
+ * small. */
+static __rte_always_inline uint16_t
+virtq_tx_run_chains(const struct vring_run *run, uint16_t first, uint16_t have, uint32_t need,
+		    bool mergeable)
+{
+	uint64_t room = 0;
+
+	for (uint16_t k = first; k < have; k++) {
+		room += run->len[k];
+		if (room >= need)
+			return k - first + 1;
+		if (!mergeable)
+			return 0;
+	}
+	return 0;
+}
+
+/* Copies a packet into the run's chains from k on, the first `off` bytes of which are the
+ * header's, and leaves in their len how much each got. */
+static __rte_always_inline void
+virtq_tx_run_copy(struct vring_run *run, uint16_t k, uint32_t off, const struct rte_mbuf *m)
+{
+	uint32_t left = m->pkt_len, moff = 0;
+
+	for (;; k++, off = 0) {
+		uint32_t end = RTE_MIN(run->len[k], left + off);
+
+		run->len[k] = end;
+		left -= end - off;
+		while (off < end) {
+			uint32_t part = RTE_MIN(end - off, m->data_len - moff);
+
+			isa_copy(run->host[k] + off, rte_pktmbuf_mtod_offset(m, const void *, moff),
+				 part);
+			off += part;
+			moff += part;
+			if (moff == m->data_len) {
+				m = m->next;
+				moff = 0;
+			}
+		}
+		if (left == 0)
+			return;
+	}
+}
+
+/* Shares out the `have` chains of a run among packets, as far as they go: count[] chains
+ * each.  Prefetches the line that each chain begins in: any buffer may have been the first
+ * of a packet when the guest had it last, and have had its header read.  Returns for how
+ * many packets they do. */
+static __rte_always_inline uint16_t
+virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		  const struct vring_run *run, uint16_t have, uint16_t *count)
+{
+	uint16_t i, k = 0;
+
+	for (i = 0; i < n && pkts[i]->pkt_len <= VIRTQ_MAX_FRAME; i++) {
+		count[i] = virtq_tx_run_chains(run, k, have, pkts[i]->pkt_len + vr->hdr_len,
+					       vr->mergeable);
+		if (count[i] == 0)
+			break;
+		vring_prefetch_write(run->host[k] + vr->hdr_len);
+		for (uint16_t end = k + count[i]; k < end; k++)
+			vring_prefetch_write(run->host[k]);
+	}
+	return i;
+}
+
+/* Copies packets into the next run of up to `have` chains, writes the used entries of
+ * those they fill and passes them.  Returns how many packets; 0 also if the ring is not
+ * ours any more. */
+static __rte_always_inline uint16_t
+virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t have)
+{
+	const struct vring_limits lim = {vr->hdr_len, INT32_MAX};
+	uint16_t count[VRING_BURST], i, used = 0;
+	struct vring_run run;
+
+	have = vring_run_gather(vr, VRING_ENQ, have, &lim, &run, false);
+	n = virtq_tx_run_plan(vr, pkts, n, &run, have, count);
+	vring_run_prefetch_used(vr, have, false);
+	for (i = 0; i < n; i++) {
+		/* a process that was stopped here writes one packet more, not all */
+		if (unlikely(!vring_is_ours(vr)))
+			return 0;
+		vring_hdr_put(run.host[used], vr->hdr_len, count[i]);
+		virtq_tx_run_copy(&run, used, vr->hdr_len, pkts[i]);
+		used += count[i];
+	}
+	if (unlikely(!vring_is_ours(vr)))
+		return 0;
+	vring_run_put_split(vr, &run, used);
+	vring_split_advance(vr, used);
+	return n;
+}
+
+/* Returns how many of pkts were sent; what is left is for a batch. */
+static __rte_always_inline uint16_t
+virtq_tx_split(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+{
+	const uint16_t begin = vr->last_used;
+	uint16_t done = 0, got, have;
+
+	n = RTE_MIN(n, (uint16_t)VRING_BURST);
+	have = vring_run_room(vr, VRING_BATCH, false);
+	do {
+		got = virtq_tx_run_fill(vr, pkts + done, n - done,
+					RTE_MIN(have, (uint16_t)VRING_BURST));
+		done += got;
+		/* those that were known at first: with more, and nothing published, the
+		 * guest could have more under way than its ring has entries */
+		have = (uint16_t)(vr->avail_idx - vr->last_avail);
+	} while (got > 0 && done < n);
+	if (done == 0)
+		return 0;
+	if (unlikely(!vring_is_ours(vr))) {
+		vring_split_retreat(vr, (uint16_t)(vr->last_used - begin));
+		return 0;
+	}
+	for (uint16_t i = 0; i < done; i++)
+		q->stats.bytes += pkts[i]->pkt_len;
+	q->stats.packets += done;
+	q->stats.notified += vring_split_publish(vr, 0);
+	rte_pktmbuf_free_bulk(pkts, done);
+	return done;
+}
+
+#endif /* VIRTQ_TX_SPLIT_H */
