@@ -14,11 +14,11 @@ struct vring_config
 fix_config(struct fix *f, uint64_t features)
 {
 	return (struct vring_config){
-		.addr = {f->gr.desc_addr, f->gr.avail_addr, f->gr.used_addr},
-		.size = f->gr.layout.size,
+		.addr = {f->gr.vd.addr.desc, f->gr.vd.addr.driver, f->gr.vd.addr.device},
+		.size = f->gr.vd.size,
 		.features = features,
-		.avail = f->gr.layout.start,
-		.used = f->gr.layout.start,
+		.avail = f->gr.start,
+		.used = f->gr.start,
 		.mem = fix_ram.mem,
 		.run = &f->run,
 		.pos = &f->pos,
@@ -28,17 +28,44 @@ fix_config(struct fix *f, uint64_t features)
 	};
 }
 
+/* The areas of a ring, in three regions; legacy ones in one (2.6.2). */
+static struct gr_config
+place(const struct gr_layout *l, uint64_t features)
+{
+	const struct vdriver_config v = {.size = l->size, .features = features};
+	struct vdriver_bytes bytes = vdriver_bytes(&v);
+	struct gr_config c = {.size = l->size, .start = l->start, .features = features};
+	unsigned int r = l->region;
+
+	if (l->legacy) {
+		/* the used ring on the next boundary of 4096 */
+		uint64_t head = (16ull * l->size + 4 + 2ull * l->size + 2 + 4095) / 4096 * 4096;
+
+		c.desc = ram_alloc(&fix_ram, r, head + bytes.device, 4096);
+		c.driver = c.desc + bytes.desc;
+		c.device = c.desc + head;
+		return c;
+	}
+	c.desc = ram_alloc(&fix_ram, r, bytes.desc, 16);
+	c.driver = ram_alloc(&fix_ram, (r + 1) % RAM_REGIONS, bytes.driver,
+			     features & F_PACKED ? 4 : 2);
+	c.device = ram_alloc(&fix_ram, (r + 2) % RAM_REGIONS, bytes.device, 4);
+	return c;
+}
+
 void
 fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
 {
 	struct vring_config cfg;
-	struct gr_layout l = *layout;
+	struct gr_config c;
 
 	memset(f, 0, sizeof(*f));
-	l.event_idx = features & F_EVENT_IDX;
-	l.packed = features & F_PACKED;
 	ram_reset(&fix_ram);
-	gr_init(&f->gr, &fix_ram, &l);
+	c = place(layout, features);
+	/* packed: any id may come, so all do in turn */
+	c.id_first = 0xfff0;
+	c.id_step = features & F_PACKED ? 1 : 0;
+	gr_init(&f->gr, &fix_ram, &c);
 	f->run = GENERATION;
 	f->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	cfg = fix_config(f, features);
@@ -61,17 +88,17 @@ fix_down(struct fix *f)
 	close(f->call);
 }
 
-struct gr_buf
+struct vdriver_seg
 fix_buf(struct fix *f, enum vring_dir dir)
 {
 	(void)f;
-	return (struct gr_buf){ram_alloc(&fix_ram, RAM_C, 64, 64), 64, dir == VRING_ENQ};
+	return (struct vdriver_seg){ram_alloc(&fix_ram, RAM_C, 64, 64), 64, dir == VRING_ENQ};
 }
 
 void
 fix_good(struct fix *f, enum vring_dir dir)
 {
-	struct gr_buf b = fix_buf(f, dir);
+	struct vdriver_seg b = fix_buf(f, dir);
 
 	f->good = b.addr;
 	CU_ASSERT(gr_add(&f->gr, &b, 1, 0, NULL) >= 0);
@@ -95,7 +122,7 @@ fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault)
 	CU_ASSERT_EQUAL(f->b.nchain, 1);
 	CU_ASSERT_EQUAL(f->b.nseg, 1);
 	fix_expect_seg(f, 0, f->good, 64);
-	CU_ASSERT_EQUAL(gr_used_idx(&f->gr), f->gr.layout.start);
+	CU_ASSERT_EQUAL(gr_used_idx(&f->gr), f->gr.start);
 }
 
 void
@@ -115,7 +142,7 @@ fix_expect_packed_fault(struct fix *f, enum vring_dir dir, enum vring_fault faul
 	fix_return(f, 1);
 	CU_ASSERT(gr_reap(&f->gr, &id, &len, NULL));
 	CU_ASSERT_FALSE(gr_reap(&f->gr, &id, &len, NULL));
-	CU_ASSERT_EQUAL(vring_position(&f->vr), gp_ahead(&f->gr, f->gr.layout.start, 1));
+	CU_ASSERT_EQUAL(vring_position(&f->vr), vdriver_ahead(&f->gr.vd, f->gr.start, 1));
 }
 
 bool

@@ -23,6 +23,16 @@
 
 #define GENERATION 7u
 
+#define RAM_SIZE 0x400000u /* of each region */
+
+/* What a test asks for. */
+struct gr_layout {
+	uint32_t size;
+	uint16_t start;      /* as in struct gr_config */
+	bool legacy;         /* one area, used ring on a page of its own */
+	unsigned int region; /* of the first area */
+};
+
 struct fix {
 	struct guest_ring gr;
 	struct vring vr;
@@ -47,7 +57,7 @@ void fix_down(struct fix *f);
 struct vring_config fix_config(struct fix *f, uint64_t features);
 
 /* A new buffer of 64 bytes in region C. */
-struct gr_buf fix_buf(struct fix *f, enum vring_dir dir);
+struct vdriver_seg fix_buf(struct fix *f, enum vring_dir dir);
 
 /* Posts one good chain of one 64-byte buffer. */
 void fix_good(struct fix *f, enum vring_dir dir);

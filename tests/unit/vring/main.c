@@ -13,7 +13,7 @@
 static int
 ram_up(void)
 {
-	ram_init(&fix_ram);
+	ram_init(&fix_ram, RAM_SIZE);
 	return 0;
 }
 

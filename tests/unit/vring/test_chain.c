@@ -14,7 +14,7 @@
 #define BAD 9u
 
 static void
-post_bad(struct fix *f, struct gr_desc d)
+post_bad(struct fix *f, struct vring_desc d)
 {
 	gr_set_desc(&f->gr, BAD, d);
 	gr_push_avail(&f->gr, BAD);
@@ -22,7 +22,7 @@ post_bad(struct fix *f, struct gr_desc d)
 }
 
 static void
-bad_desc(enum vring_dir dir, struct gr_desc d, enum vring_fault fault)
+bad_desc(enum vring_dir dir, struct vring_desc d, enum vring_fault fault)
 {
 	struct fix f;
 
@@ -37,17 +37,18 @@ static void
 test_loop(void)
 {
 	struct fix f;
-	struct gr_buf b;
+	struct vdriver_seg b;
 
 	/* one that names itself, with bytes and without, and a ring of two */
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD}, VRING_F_LOOP);
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_NEXT, BAD}, VRING_F_LOOP);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, BAD}, VRING_F_LOOP);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, BAD}, VRING_F_LOOP);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 0, D_NEXT, BAD}, VRING_F_LOOP);
+	bad_desc(VRING_ENQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT | D_WRITE, BAD},
+		 VRING_F_LOOP);
 	fix_up_size(&f, SIZE, F_VERSION_1);
 	fix_good(&f, VRING_DEQ);
 	b = fix_buf(&f, VRING_DEQ);
-	gr_set_desc(&f.gr, 5, (struct gr_desc){b.addr, 8, GR_NEXT, BAD});
-	post_bad(&f, (struct gr_desc){b.addr, 8, GR_NEXT, 5});
+	gr_set_desc(&f.gr, 5, (struct vring_desc){b.addr, 8, D_NEXT, BAD});
+	post_bad(&f, (struct vring_desc){b.addr, 8, D_NEXT, 5});
 	fix_expect_fault(&f, VRING_DEQ, VRING_F_LOOP);
 	fix_down(&f);
 }
@@ -55,9 +56,9 @@ test_loop(void)
 static void
 test_next_beyond(void)
 {
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, SIZE}, VRING_F_NEXT);
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x8000}, VRING_F_NEXT);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, 0xffff},
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, SIZE}, VRING_F_NEXT);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 0x8000}, VRING_F_NEXT);
+	bad_desc(VRING_ENQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT | D_WRITE, 0xffff},
 		 VRING_F_NEXT);
 }
 
@@ -68,7 +69,7 @@ test_next_unused(void)
 	struct fix f;
 
 	fix_up_size(&f, SIZE, F_VERSION_1);
-	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, 0, 0xffff});
+	post_bad(&f, (struct vring_desc){RAM_C_ADDR, 8, 0, 0xffff});
 	fix_expect_ok(&f, VRING_DEQ, 1);
 	fix_expect_seg(&f, 0, RAM_C_ADDR, 8);
 	fix_down(&f);
@@ -134,21 +135,21 @@ static void
 test_direction(void)
 {
 	struct fix f;
-	struct gr_buf b;
+	struct vdriver_seg b;
 
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_F_DIRECTION);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, 0, 0}, VRING_F_DIRECTION);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_WRITE, 0}, VRING_F_DIRECTION);
+	bad_desc(VRING_ENQ, (struct vring_desc){RAM_C_ADDR, 8, 0, 0}, VRING_F_DIRECTION);
 	/* an empty buffer has a direction, too */
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_F_DIRECTION);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 0, D_WRITE, 0}, VRING_F_DIRECTION);
 	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
-		uint16_t right = dir == VRING_ENQ ? GR_WRITE : 0;
+		uint16_t right = dir == VRING_ENQ ? D_WRITE : 0;
 
 		fix_up_size(&f, SIZE, F_VERSION_1);
 		fix_good(&f, dir);
 		b = fix_buf(&f, dir);
 		/* the second of two: readable behind writable and the reverse */
-		gr_set_desc(&f.gr, 3, (struct gr_desc){b.addr, 8, right ^ GR_WRITE, 0});
-		post_bad(&f, (struct gr_desc){b.addr, 8, right | GR_NEXT, 3});
+		gr_set_desc(&f.gr, 3, (struct vring_desc){b.addr, 8, right ^ D_WRITE, 0});
+		post_bad(&f, (struct vring_desc){b.addr, 8, right | D_NEXT, 3});
 		fix_expect_fault(&f, dir, VRING_F_DIRECTION);
 		fix_down(&f);
 	}
@@ -161,7 +162,7 @@ test_unknown_flags(void)
 	struct fix f;
 
 	fix_up_size(&f, SIZE, F_VERSION_1);
-	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, 0xfff8, 0});
+	post_bad(&f, (struct vring_desc){RAM_C_ADDR, 8, 0xfff8, 0});
 	fix_expect_ok(&f, VRING_DEQ, 1);
 	fix_expect_seg(&f, 0, RAM_C_ADDR, 8);
 	fix_down(&f);
@@ -174,13 +175,13 @@ test_empty_buffers(void)
 
 	for (size_t i = 0; i < 4; i++) {
 		struct fix f;
-		struct gr_buf bufs[3];
+		struct vdriver_seg bufs[3];
 
 		/* in front of, between and behind bytes: it adds no piece */
 		fix_up_size(&f, SIZE, F_VERSION_1);
-		bufs[0] = (struct gr_buf){addrs[i], 0, false};
+		bufs[0] = (struct vdriver_seg){addrs[i], 0, false};
 		bufs[1] = fix_buf(&f, VRING_DEQ);
-		bufs[2] = (struct gr_buf){addrs[i], 0, false};
+		bufs[2] = (struct vdriver_seg){addrs[i], 0, false};
 		CU_ASSERT(gr_add(&f.gr, bufs, 3, 0, NULL) >= 0);
 		/* and alone: a chain of no bytes */
 		CU_ASSERT(gr_add(&f.gr, bufs, 1, 0, NULL) >= 0);
@@ -219,9 +220,9 @@ test_address_outside(void)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		bad_desc(VRING_DEQ, (struct gr_desc){bad[i].addr, bad[i].len, 0, 0},
+		bad_desc(VRING_DEQ, (struct vring_desc){bad[i].addr, bad[i].len, 0, 0},
 			 VRING_F_ADDRESS);
-		bad_desc(VRING_ENQ, (struct gr_desc){bad[i].addr, bad[i].len, GR_WRITE, 0},
+		bad_desc(VRING_ENQ, (struct vring_desc){bad[i].addr, bad[i].len, D_WRITE, 0},
 			 VRING_F_ADDRESS);
 	}
 }
@@ -232,9 +233,9 @@ test_region_edges(void)
 	static const uint64_t base[] = {RAM_A_ADDR, RAM_B_ADDR, RAM_C_ADDR, RAM_D_ADDR};
 
 	for (size_t i = 0; i < 4; i++) {
-		struct gr_buf bufs[3] = {{base[i], 1, false},
-					 {base[i] + RAM_SIZE - 1, 1, false},
-					 {base[i], RAM_SIZE, false}};
+		struct vdriver_seg bufs[3] = {{base[i], 1, false},
+					      {base[i] + RAM_SIZE - 1, 1, false},
+					      {base[i], RAM_SIZE, false}};
 		struct fix f;
 
 		fix_up_size(&f, SIZE, F_VERSION_1);
@@ -251,7 +252,7 @@ test_region_edges(void)
 static void
 test_crosses_regions(void)
 {
-	struct gr_buf b = {RAM_B_ADDR - 10, 30, true};
+	struct vdriver_seg b = {RAM_B_ADDR - 10, 30, true};
 	struct fix f;
 
 	fix_up_size(&f, SIZE, F_VERSION_1);
@@ -272,14 +273,14 @@ static void
 test_longest_chain(void)
 {
 	static const uint32_t sizes[] = {2, SIZE, VRING_MAX_CHAIN, 4096};
-	static struct gr_buf bufs[VRING_MAX_CHAIN + 1];
+	static struct vdriver_seg bufs[VRING_MAX_CHAIN + 1];
 
 	for (size_t i = 0; i < 4; i++) {
 		uint32_t n = sizes[i] < VRING_MAX_CHAIN ? sizes[i] : VRING_MAX_CHAIN;
 		struct fix f;
 
 		for (uint32_t k = 0; k <= n; k++)
-			bufs[k] = (struct gr_buf){RAM_C_ADDR + k, 1, false};
+			bufs[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, false};
 		fix_up_size(&f, sizes[i], F_VERSION_1);
 		CU_ASSERT(gr_add(&f.gr, bufs, n, 0, NULL) >= 0);
 		gr_publish(&f.gr);
@@ -311,7 +312,7 @@ test_fault_keeps_batch(void)
 	fix_up_size(&f, SIZE, F_VERSION_1);
 	for (int i = 0; i < 5; i++)
 		fix_good(&f, VRING_DEQ);
-	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x4000});
+	post_bad(&f, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 0x4000});
 	fix_good(&f, VRING_DEQ);
 	CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 5);
 	CU_ASSERT_EQUAL(f.vr.fault, VRING_F_NEXT);
@@ -362,12 +363,12 @@ test_full_batch(void)
 static void
 test_pieces_run_out(void)
 {
-	static struct gr_buf bufs[500];
+	static struct vdriver_seg bufs[500];
 	struct fix f;
 
 	fix_up_size(&f, 2048, F_VERSION_1);
 	for (uint32_t k = 0; k < 500; k++)
-		bufs[k] = (struct gr_buf){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
+		bufs[k] = (struct vdriver_seg){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
 	for (int i = 0; i < 3; i++)
 		CU_ASSERT(gr_add(&f.gr, bufs, 500, 0, NULL) >= 0);
 	gr_publish(&f.gr);

@@ -23,10 +23,10 @@ start(struct fix *f, enum vring_dir dir, uint64_t features, uint32_t entries)
 	table = ram_alloc(&fix_ram, RAM_D, 16ull * entries, 16);
 	data = ram_alloc(&fix_ram, RAM_C, 8ull * entries, 8);
 	for (uint32_t i = 0; i < entries; i++) {
-		struct gr_desc d = {data + 8ull * i, 8, dir == VRING_ENQ ? GR_WRITE : 0, 0};
+		struct vring_desc d = {data + 8ull * i, 8, dir == VRING_ENQ ? D_WRITE : 0, 0};
 
 		if (i + 1 < entries) {
-			d.flags |= GR_NEXT;
+			d.flags |= D_NEXT;
 			d.next = (uint16_t)(i + 1);
 		}
 		gr_set_table(&f->gr, table, i, d);
@@ -37,7 +37,7 @@ start(struct fix *f, enum vring_dir dir, uint64_t features, uint32_t entries)
 static void
 post(struct fix *f, uint64_t table, uint32_t len, uint16_t flags, uint16_t next)
 {
-	gr_set_desc(&f->gr, BAD, (struct gr_desc){table, len, flags | GR_INDIRECT, next});
+	gr_set_desc(&f->gr, BAD, (struct vring_desc){table, len, flags | D_INDIRECT, next});
 	gr_push_avail(&f->gr, BAD);
 	gr_publish(&f->gr);
 }
@@ -68,7 +68,7 @@ test_write_flag_ignored(void)
 		struct fix f;
 		uint64_t table = start(&f, dir, FEAT, 2);
 
-		post(&f, table, 32, GR_WRITE, 0);
+		post(&f, table, 32, D_WRITE, 0);
 		fix_expect_ok(&f, dir, 2);
 		CU_ASSERT_EQUAL(f.b.chain[1].nseg, 2);
 		fix_down(&f);
@@ -125,7 +125,7 @@ test_nested(void)
 		struct fix f;
 		uint64_t table = start(&f, VRING_DEQ, FEAT, 3);
 
-		gr_set_table(&f.gr, table, at, (struct gr_desc){table, 48, GR_INDIRECT, 0});
+		gr_set_table(&f.gr, table, at, (struct vring_desc){table, 48, D_INDIRECT, 0});
 		post(&f, table, 48, 0, 0);
 		fix_expect_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
 		fix_down(&f);
@@ -138,7 +138,7 @@ test_with_next(void)
 	struct fix f;
 	uint64_t table = start(&f, VRING_DEQ, FEAT, 2);
 
-	post(&f, table, 32, GR_NEXT, 0);
+	post(&f, table, 32, D_NEXT, 0);
 	fix_expect_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
 	fix_down(&f);
 }
@@ -188,8 +188,8 @@ test_table_past_end(void)
 	struct fix f;
 
 	start(&f, VRING_DEQ, FEAT, 1);
-	gr_set_table(&f.gr, table, 0, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 1});
-	gr_set_table(&f.gr, table, 1, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 2});
+	gr_set_table(&f.gr, table, 0, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 1});
+	gr_set_table(&f.gr, table, 1, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 2});
 	post(&f, table, 48, 0, 0);
 	fix_expect_fault(&f, VRING_DEQ, VRING_F_ADDRESS);
 	fix_down(&f);
@@ -201,7 +201,7 @@ test_table_wraps(void)
 {
 	struct guest_mem_desc desc[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
-	struct gr_desc d = {0, 8, GR_NEXT, 1};
+	struct vring_desc d = {0, 8, D_NEXT, 1};
 	struct fix f;
 
 	start(&f, VRING_DEQ, FEAT, 1);
@@ -209,7 +209,8 @@ test_table_wraps(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f.vr.mem);
 	memcpy(f.vr.mem->region[0].host + 4080, &d, sizeof(d));
 	gr_set_avail_idx(&f.gr, 0);
-	f.gr.avail_idx = 0;
+	f.gr.vd.next_avail = 0;
+	f.gr.vd.published = 0;
 	post(&f, UINT64_MAX - 15, 32, 0, 0);
 	CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
 	CU_ASSERT_EQUAL(f.vr.fault, VRING_F_ADDRESS);
@@ -223,7 +224,7 @@ static void
 test_table_crosses(void)
 {
 	struct fix f;
-	struct gr_buf bufs[6];
+	struct vdriver_seg bufs[6];
 	uint64_t table = RAM_B_ADDR - 3 * 16;
 
 	fix_up_size(&f, SIZE, FEAT);
@@ -244,7 +245,7 @@ test_table_misaligned(void)
 	static const uint64_t off[] = {1, 2, 3, 4, 7, 8, 15};
 
 	for (size_t k = 0; k < sizeof(off) / sizeof(off[0]); k++) {
-		struct gr_buf bufs[3];
+		struct vdriver_seg bufs[3];
 		struct fix f;
 
 		/* the specification asks for no alignment of a table */
@@ -269,7 +270,7 @@ test_next(void)
 		struct fix f;
 		uint64_t table = start(&f, VRING_DEQ, FEAT, 4);
 
-		gr_set_table(&f.gr, table, 1, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, bad[i]});
+		gr_set_table(&f.gr, table, 1, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, bad[i]});
 		post(&f, table, 64, 0, 0);
 		fix_expect_fault(&f, VRING_DEQ, VRING_F_NEXT);
 		fix_down(&f);
@@ -286,8 +287,8 @@ test_loop(void)
 
 			for (uint16_t i = 0; i < 3; i++)
 				gr_set_table(&f.gr, table, i,
-					     (struct gr_desc){RAM_C_ADDR, len, GR_NEXT,
-							      i < 2 ? i + 1 : to});
+					     (struct vring_desc){RAM_C_ADDR, len, D_NEXT,
+								 i < 2 ? i + 1 : to});
 			post(&f, table, 48, 0, 0);
 			fix_expect_fault(&f, VRING_DEQ, VRING_F_LOOP);
 			fix_down(&f);
@@ -308,11 +309,11 @@ test_empty_entries(void)
 	fix_up_size(&f, SIZE, F_VERSION_1 | F_INDIRECT);
 	for (uint32_t i = 0; i < entries; i++)
 		gr_set_table(&f.gr, table, i,
-			     (struct gr_desc){RAM_C_ADDR, i + 1 == entries ? 8 : 0,
-					      i + 1 == entries ? 0 : GR_NEXT, (uint16_t)(i + 1)});
+			     (struct vring_desc){RAM_C_ADDR, i + 1 == entries ? 8 : 0,
+						 i + 1 == entries ? 0 : D_NEXT, (uint16_t)(i + 1)});
 	for (uint32_t i = 0; i < tables; i++) {
 		gr_set_desc(&f.gr, (uint16_t)i,
-			    (struct gr_desc){table, 16 * entries, GR_INDIRECT, 0});
+			    (struct vring_desc){table, 16 * entries, D_INDIRECT, 0});
 		gr_push_avail(&f.gr, (uint16_t)i);
 	}
 	gr_publish(&f.gr);
@@ -337,21 +338,21 @@ test_empty_entries(void)
 static void
 test_loop_at_once(void)
 {
-	static struct gr_buf bufs[300];
+	static struct vdriver_seg bufs[300];
 	uint64_t loop = RAM_D_ADDR + 0x8000;
 	struct fix f;
 
 	for (int i = 0; i < 300; i++)
-		bufs[i] = (struct gr_buf){RAM_C_ADDR, 1, false};
+		bufs[i] = (struct vdriver_seg){RAM_C_ADDR, 1, false};
 	for (int direct = 0; direct < 2; direct++) {
 		fix_up_size(&f, SIZE, FEAT);
 		CU_ASSERT(gr_add(&f.gr, bufs, 300, RAM_D_ADDR, NULL) >= 0);
 		for (uint16_t i = 0; i < 3; i++)
 			gr_set_table(&f.gr, loop, i,
-				     (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, (i + 1) % 3});
+				     (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, (i + 1) % 3});
 		post(&f, loop, 48, 0, 0);
 		if (direct)
-			gr_set_desc(&f.gr, BAD, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD});
+			gr_set_desc(&f.gr, BAD, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, BAD});
 		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 1);
 		CU_ASSERT_EQUAL(f.vr.fault, VRING_F_LOOP);
 		CU_ASSERT_EQUAL(f.b.nseg, 300);
@@ -363,11 +364,11 @@ static void
 test_buffers(void)
 {
 	static const struct {
-		struct gr_desc d;
+		struct vring_desc d;
 		enum vring_fault fault;
 	} bad[] = {
-		{{RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_F_DIRECTION},
-		{{RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_F_DIRECTION},
+		{{RAM_C_ADDR, 8, D_WRITE, 0}, VRING_F_DIRECTION},
+		{{RAM_C_ADDR, 0, D_WRITE, 0}, VRING_F_DIRECTION},
 		{{RAM_HOLE, 8, 0, 0}, VRING_F_ADDRESS},
 		{{RAM_HOLE - 4, 8, 0, 0}, VRING_F_ADDRESS},
 		{{UINT64_MAX - 3, 8, 0, 0}, VRING_F_ADDRESS},
@@ -383,7 +384,7 @@ test_buffers(void)
 		fix_down(&f);
 	}
 	table = start(&f, VRING_ENQ, FEAT, 3);
-	gr_set_table(&f.gr, table, 2, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_table(&f.gr, table, 2, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	post(&f, table, 48, 0, 0);
 	fix_expect_fault(&f, VRING_ENQ, VRING_F_DIRECTION);
 	fix_down(&f);
@@ -394,10 +395,10 @@ static void
 test_shapes(void)
 {
 	struct fix f;
-	struct gr_buf bufs[4] = {{UINT64_MAX, 0, false},
-				 {RAM_B_ADDR - 1, 2, false},
-				 {RAM_HOLE, 0, false},
-				 {RAM_D_ADDR + RAM_SIZE - 5, 5, false}};
+	struct vdriver_seg bufs[4] = {{UINT64_MAX, 0, false},
+				      {RAM_B_ADDR - 1, 2, false},
+				      {RAM_HOLE, 0, false},
+				      {RAM_D_ADDR + RAM_SIZE - 5, 5, false}};
 
 	fix_up_size(&f, SIZE, FEAT);
 	CU_ASSERT(gr_add(&f.gr, bufs, 4, RAM_D_ADDR + 0x2000, NULL) >= 0);
@@ -415,7 +416,7 @@ test_shapes(void)
 static void
 test_behind_direct(void)
 {
-	static struct gr_buf bufs[VRING_MAX_CHAIN + 1];
+	static struct vdriver_seg bufs[VRING_MAX_CHAIN + 1];
 	struct fix f;
 	uint64_t table;
 
@@ -426,7 +427,7 @@ test_behind_direct(void)
 		fix_good(&f, VRING_DEQ);
 		table = ram_alloc(&fix_ram, RAM_D, 16ull * n, 16);
 		for (uint32_t i = 0; i < n; i++)
-			bufs[i] = (struct gr_buf){RAM_C_ADDR + i, 1, false};
+			bufs[i] = (struct vdriver_seg){RAM_C_ADDR + i, 1, false};
 		CU_ASSERT(gr_add_mixed(&f.gr, bufs, n, table, NULL) >= 0);
 		gr_publish(&f.gr);
 		if (extra == 0) {
@@ -440,8 +441,8 @@ test_behind_direct(void)
 		fix_down(&f);
 	}
 	table = start(&f, VRING_DEQ, FEAT, 2);
-	gr_set_desc(&f.gr, 4, (struct gr_desc){RAM_C_ADDR, 4, GR_NEXT | GR_WRITE, BAD});
-	gr_set_desc(&f.gr, BAD, (struct gr_desc){table, 32, GR_INDIRECT, 0});
+	gr_set_desc(&f.gr, 4, (struct vring_desc){RAM_C_ADDR, 4, D_NEXT | D_WRITE, BAD});
+	gr_set_desc(&f.gr, BAD, (struct vring_desc){table, 32, D_INDIRECT, 0});
 	gr_push_avail(&f.gr, 4);
 	gr_publish(&f.gr);
 	fix_expect_fault(&f, VRING_DEQ, VRING_F_DIRECTION);

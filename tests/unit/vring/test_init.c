@@ -222,19 +222,19 @@ test_touches(void)
 		struct gr_layout l = {.size = 16, .start = starts[i]};
 
 		fix_up(&f, &l, F_VERSION_1);
-		CU_ASSERT_EQUAL(gr_used_flags(&f.gr), 1);
+		CU_ASSERT_EQUAL(f.gr.vd.used->flags, 1);
 		CU_ASSERT_EQUAL(gr_used_idx(&f.gr), starts[i]);
 		/* behind the used ring there is somebody else's memory now */
 		word = 0x1234;
-		ram_write(&fix_ram, f.gr.used_addr + 4 + 8 * 16, &word, sizeof(word));
+		ram_write(&fix_ram, f.gr.vd.addr.device + 4 + 8 * 16, &word, sizeof(word));
 		cfg = fix_config(&f, F_VERSION_1);
 		accept(&f, &cfg);
-		CU_ASSERT_EQUAL(gr_avail_event(&f.gr), 0x1234);
+		CU_ASSERT_EQUAL(*vdriver_avail_event(&f.gr.vd), 0x1234);
 		fix_down(&f);
 		fix_up(&f, &l, F_VERSION_1 | F_EVENT_IDX);
 		/* as far away as an index can be */
-		CU_ASSERT_EQUAL(gr_avail_event(&f.gr), (uint16_t)(starts[i] - 1));
-		CU_ASSERT_EQUAL(gr_used_flags(&f.gr), 0);
+		CU_ASSERT_EQUAL(*vdriver_avail_event(&f.gr.vd), (uint16_t)(starts[i] - 1));
+		CU_ASSERT_EQUAL(f.gr.vd.used->flags, 0);
 		CU_ASSERT_EQUAL(gr_used_idx(&f.gr), starts[i]);
 		CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
 		CU_ASSERT_EQUAL(fix_calls(&f), 0);

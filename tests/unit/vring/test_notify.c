@@ -52,7 +52,7 @@ test_need_event(void)
 static bool
 pass(struct fix *f, uint16_t n)
 {
-	struct gr_buf b = {RAM_C_ADDR, 8, false};
+	struct vdriver_seg b = {RAM_C_ADDR, 8, false};
 	uint16_t head;
 	uint32_t len;
 	unsigned int wrong = 0;
@@ -264,7 +264,7 @@ static void *
 sleeper_run(void *arg)
 {
 	struct sleeper *s = arg;
-	struct gr_buf b = {RAM_C_ADDR, 8, false};
+	struct vdriver_seg b = {RAM_C_ADDR, 8, false};
 	struct pollfd p = {.fd = s->f.call, .events = POLLIN};
 
 	for (uint32_t i = 0; i < SLEEPER_ROUNDS && !s->lost; i++) {
@@ -277,7 +277,7 @@ sleeper_run(void *arg)
 		/* a little later each time, to meet the device's look somewhere */
 		for (volatile uint32_t k = 0; k < i % 128; k++)
 			;
-		gr_set_used_event(&s->f.gr, s->f.gr.seen_used);
+		gr_set_used_event(&s->f.gr, s->f.gr.vd.next_used);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		while (!s->lost && !gr_reap(&s->f.gr, &head, &len, NULL)) {
 			s->lost = poll(&p, 1, 10000) != 1;

@@ -12,7 +12,7 @@
 #define FEAT (F_VERSION_1 | F_PACKED)
 
 static void
-bad_desc(enum vring_dir dir, struct gp_desc d, enum vring_fault fault)
+bad_desc(enum vring_dir dir, struct vring_packed_desc d, enum vring_fault fault)
 {
 	struct fix f;
 
@@ -29,7 +29,7 @@ static void
 around(uint32_t size, uint16_t start, uint32_t most, uint32_t chains, uint64_t features)
 {
 	struct gr_layout l = {.size = size, .start = start};
-	static struct gr_buf bufs[SIZE];
+	static struct vdriver_seg bufs[SIZE];
 	unsigned int wrong = 0;
 	struct fix f;
 
@@ -40,9 +40,10 @@ around(uint32_t size, uint16_t start, uint32_t most, uint32_t chains, uint64_t f
 		int id;
 
 		for (uint32_t k = 0; k < n; k++)
-			bufs[k] = (struct gr_buf){RAM_C_ADDR + 16 * k, 1 + (c + k) % 16, c % 2};
+			bufs[k] = (struct vdriver_seg){RAM_C_ADDR + 16 * k, 1 + (c + k) % 16,
+						       c % 2};
 		id = gr_add(&f.gr, bufs, n, 0, NULL);
-		want = gp_ahead(&f.gr, vring_position(&f.vr), n);
+		want = vdriver_ahead(&f.gr.vd, vring_position(&f.vr), n);
 		wrong += id < 0 || fix_snapshot(&f, c % 2 ? VRING_ENQ : VRING_DEQ) != 1;
 		wrong += f.b.nseg != n || f.b.slots != n || f.b.chain[0].head != id;
 		for (uint32_t k = 0; k < n && k < f.b.nseg; k++)
@@ -117,16 +118,16 @@ test_not_available(void)
 	for (uint32_t i = 0; i < 4 * 2 * SIZE; i++) {
 		struct gr_layout l = {.size = SIZE,
 				      .start = (uint16_t)(i / 4 % SIZE | (i & 1 ? 0x8000 : 0))};
-		uint16_t both = (uint16_t)((i & 2 ? GP_AVAIL : 0) | (i / 4 >= SIZE ? GP_USED : 0));
+		uint16_t both = (uint16_t)((i & 2 ? D_AVAIL : 0) | (i / 4 >= SIZE ? D_USED : 0));
 		struct fix f;
 		uint16_t at;
 
 		fix_up(&f, &l, FEAT);
 		fix_good(&f, VRING_DEQ);
-		at = f.gr.avail_idx;
-		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, both}, true);
+		at = f.gr.vd.next_avail;
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 1, both}, true);
 		fix_good(&f, VRING_DEQ);
-		fix_expect_ok(&f, VRING_DEQ, both == gp_avail_flags(at) ? 3 : 1);
+		fix_expect_ok(&f, VRING_DEQ, both == vdriver_avail_flags(at) ? 3 : 1);
 		fix_down(&f);
 	}
 }
@@ -146,12 +147,13 @@ test_any_flags(void)
 		if (flags == 0)
 			fix_up(&f, &(struct gr_layout){.size = 3, .start = 0x8000}, FEAT);
 		f.vr.fault = VRING_OK;
-		gp_set_slot(&f.gr, 0, (struct gp_desc){RAM_C_ADDR, 8, 7, (uint16_t)flags});
-		if (flags & GR_INDIRECT)
+		gp_set_slot(&f.gr, 0,
+			    (struct vring_packed_desc){RAM_C_ADDR, 8, 7, (uint16_t)flags});
+		if (flags & D_INDIRECT)
 			fault = VRING_F_INDIRECT;
-		else if (flags & GR_WRITE)
+		else if (flags & D_WRITE)
 			fault = VRING_F_DIRECTION;
-		if ((flags & (GP_AVAIL | GP_USED)) != GP_AVAIL) {
+		if ((flags & (D_AVAIL | D_USED)) != D_AVAIL) {
 			fault = VRING_OK;
 			n = 0;
 		} else if (fault != VRING_OK) {
@@ -159,7 +161,7 @@ test_any_flags(void)
 		}
 		wrong += fix_snapshot(&f, VRING_DEQ) != n || f.vr.fault != fault;
 		/* what follows is an empty one, whatever it says of itself */
-		wrong += n == 1 && f.b.slots != (flags & GR_NEXT ? 2 : 1);
+		wrong += n == 1 && f.b.slots != (flags & D_NEXT ? 2 : 1);
 		if (flags == 0xffff)
 			fix_down(&f);
 	}
@@ -175,15 +177,15 @@ test_any_id(void)
 
 	fix_up_size(&f, SIZE, FEAT);
 	for (uint32_t id = 0; id < 0x10000; id++) {
-		uint16_t at = f.gr.avail_idx;
-		const struct gp_desc *d = &f.gr.slot[at & 0x7fff];
+		uint16_t at = f.gr.vd.next_avail;
+		const struct vring_packed_desc *d = &f.gr.vd.slot[at & 0x7fff];
 
-		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, (uint16_t)id, 0}, false);
-		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, (uint16_t)id, 0}, false);
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, (uint16_t)id, 0}, false);
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, (uint16_t)id, 0}, false);
 		wrong += fix_snapshot(&f, VRING_DEQ) != 2;
 		fix_return(&f, 2);
-		wrong += d->id != id || (d->flags & (GP_AVAIL | GP_USED)) != gp_used_flags(at);
-		wrong += f.gr.slot[gp_ahead(&f.gr, at, 1) & 0x7fff].id != id;
+		wrong += d->id != id || (d->flags & (D_AVAIL | D_USED)) != vdriver_used_flags(at);
+		wrong += f.gr.vd.slot[vdriver_ahead(&f.gr.vd, at, 1) & 0x7fff].id != id;
 	}
 	CU_ASSERT_EQUAL(wrong, 0);
 	fix_down(&f);
@@ -193,18 +195,19 @@ static void
 test_direction(void)
 {
 	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
-		uint16_t right = dir == VRING_ENQ ? GR_WRITE : 0;
+		uint16_t right = dir == VRING_ENQ ? D_WRITE : 0;
 		struct fix f;
 
-		bad_desc(dir, (struct gp_desc){RAM_C_ADDR, 8, 1, right ^ GR_WRITE},
+		bad_desc(dir, (struct vring_packed_desc){RAM_C_ADDR, 8, 1, right ^ D_WRITE},
 			 VRING_F_DIRECTION);
 		/* an empty buffer has a direction, too */
-		bad_desc(dir, (struct gp_desc){RAM_C_ADDR, 0, 1, right ^ GR_WRITE},
+		bad_desc(dir, (struct vring_packed_desc){RAM_C_ADDR, 0, 1, right ^ D_WRITE},
 			 VRING_F_DIRECTION);
 		fix_up_size(&f, SIZE, FEAT);
 		fix_good(&f, dir);
-		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, right | GR_NEXT}, false);
-		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, right ^ GR_WRITE}, false);
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 1, right | D_NEXT}, false);
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 1, right ^ D_WRITE},
+			false);
 		fix_expect_packed_fault(&f, dir, VRING_F_DIRECTION);
 		fix_down(&f);
 	}
@@ -232,9 +235,9 @@ test_address_outside(void)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		bad_desc(VRING_DEQ, (struct gp_desc){bad[i].addr, bad[i].len, 1, 0},
+		bad_desc(VRING_DEQ, (struct vring_packed_desc){bad[i].addr, bad[i].len, 1, 0},
 			 VRING_F_ADDRESS);
-		bad_desc(VRING_ENQ, (struct gp_desc){bad[i].addr, bad[i].len, 1, GR_WRITE},
+		bad_desc(VRING_ENQ, (struct vring_packed_desc){bad[i].addr, bad[i].len, 1, D_WRITE},
 			 VRING_F_ADDRESS);
 	}
 }
@@ -244,7 +247,7 @@ test_address_outside(void)
 static void
 test_buffers(void)
 {
-	struct gr_buf bufs[] = {
+	struct vdriver_seg bufs[] = {
 		{RAM_A_ADDR, 1, true},
 		{UINT64_MAX, 0, true},
 		{RAM_B_ADDR - 10, 30, true},
@@ -253,7 +256,7 @@ test_buffers(void)
 		{RAM_D_ADDR, RAM_SIZE, true},
 		{0, 0, true},
 	};
-	struct gr_buf none = {RAM_HOLE, 0, true};
+	struct vdriver_seg none = {RAM_HOLE, 0, true};
 	struct fix f;
 
 	fix_up(&f, &(struct gr_layout){.size = SIZE, .start = SIZE - 3}, FEAT);
@@ -279,7 +282,7 @@ static void
 test_longest(void)
 {
 	static const uint32_t sizes[] = {2, 3, SIZE, VRING_MAX_CHAIN, 4096};
-	static struct gr_buf bufs[VRING_MAX_CHAIN];
+	static struct vdriver_seg bufs[VRING_MAX_CHAIN];
 
 	for (size_t i = 0; i < 5; i++) {
 		uint32_t n = sizes[i] < VRING_MAX_CHAIN ? sizes[i] : VRING_MAX_CHAIN;
@@ -287,7 +290,7 @@ test_longest(void)
 		struct fix f;
 
 		for (uint32_t k = 0; k < n; k++)
-			bufs[k] = (struct gr_buf){RAM_C_ADDR + k, 1, false};
+			bufs[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, false};
 		fix_up(&f, &l, FEAT);
 		CU_ASSERT(gr_add(&f.gr, bufs, n, 0, NULL) >= 0);
 		fix_expect_ok(&f, VRING_DEQ, 1);
@@ -297,7 +300,8 @@ test_longest(void)
 		for (uint32_t len = 0; len < 2; len++) {
 			fix_up(&f, &l, FEAT);
 			for (uint32_t k = 0; k < sizes[i]; k++)
-				gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, len, 1, GR_NEXT},
+				gp_push(&f.gr,
+					(struct vring_packed_desc){RAM_C_ADDR, len, 1, D_NEXT},
 					false);
 			CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
 			CU_ASSERT_EQUAL(f.vr.fault, VRING_F_LOOP);
@@ -316,7 +320,7 @@ test_runs_into_itself(void)
 	fix_up_size(&f, SIZE, FEAT);
 	fix_good(&f, VRING_DEQ);
 	for (uint32_t k = 0; k < SIZE - 1; k++)
-		gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 1, GR_NEXT}, false);
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 1, D_NEXT}, false);
 	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_LOOP);
 	fix_down(&f);
 }
@@ -352,14 +356,14 @@ test_full_batch(void)
 static void
 test_pieces_run_out(void)
 {
-	static struct gr_buf bufs[500];
+	static struct vdriver_seg bufs[500];
 	struct fix f;
 	uint16_t id;
 	uint32_t len;
 
 	fix_up(&f, &(struct gr_layout){.size = 1600, .start = 1400}, FEAT);
 	for (uint32_t k = 0; k < 500; k++)
-		bufs[k] = (struct gr_buf){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
+		bufs[k] = (struct vdriver_seg){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
 	for (int i = 0; i < 3; i++)
 		CU_ASSERT(gr_add(&f.gr, bufs, 500, 0, NULL) >= 0);
 	fix_expect_ok(&f, VRING_DEQ, 2);

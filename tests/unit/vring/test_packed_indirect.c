@@ -12,7 +12,7 @@
 #define FEAT (F_VERSION_1 | F_PACKED | F_INDIRECT)
 
 static void
-set_entry(struct fix *f, uint64_t table, uint32_t i, struct gp_desc d)
+set_entry(struct fix *f, uint64_t table, uint32_t i, struct vring_packed_desc d)
 {
 	ram_write(f->gr.ram, table + 16ull * i, &d, sizeof(d));
 }
@@ -30,15 +30,15 @@ start(struct fix *f, enum vring_dir dir, uint64_t features, uint32_t entries)
 	data = ram_alloc(&fix_ram, RAM_C, 8ull * entries, 8);
 	for (uint32_t i = 0; i < entries; i++)
 		set_entry(f, table, i,
-			  (struct gp_desc){data + 8ull * i, 8, 0xeeee,
-					   dir == VRING_ENQ ? GR_WRITE : 0});
+			  (struct vring_packed_desc){data + 8ull * i, 8, 0xeeee,
+						     dir == VRING_ENQ ? D_WRITE : 0});
 	return table;
 }
 
 static void
 post(struct fix *f, uint64_t table, uint32_t len, uint16_t flags)
 {
-	gp_push(&f->gr, (struct gp_desc){table, len, 0x4321, flags | GR_INDIRECT}, false);
+	gp_push(&f->gr, (struct vring_packed_desc){table, len, 0x4321, flags | D_INDIRECT}, false);
 }
 
 static void
@@ -50,7 +50,7 @@ test_good(void)
 		struct fix f;
 		uint64_t table = start(&f, dir, FEAT, 3);
 
-		post(&f, table, 48, i & 2 ? GR_WRITE : 0);
+		post(&f, table, 48, i & 2 ? D_WRITE : 0);
 		fix_expect_ok(&f, dir, 2);
 		CU_ASSERT_EQUAL(f.b.chain[1].head, 0x4321);
 		CU_ASSERT_EQUAL(f.b.chain[1].first, 1);
@@ -70,13 +70,14 @@ test_flags_in_table(void)
 		struct fix f;
 		uint64_t table = start(&f, VRING_DEQ, FEAT, 3);
 
-		if (1u << bit == GR_WRITE || 1u << bit == GR_INDIRECT) {
+		if (1u << bit == D_WRITE || 1u << bit == D_INDIRECT) {
 			fix_down(&f);
 			continue;
 		}
 		set_entry(&f, table, 1,
-			  (struct gp_desc){RAM_A_ADDR, 5, 0xffff, (uint16_t)(1u << bit)});
-		set_entry(&f, table, 2, (struct gp_desc){RAM_B_ADDR, 6, 0, (uint16_t)(1u << bit)});
+			  (struct vring_packed_desc){RAM_A_ADDR, 5, 0xffff, (uint16_t)(1u << bit)});
+		set_entry(&f, table, 2,
+			  (struct vring_packed_desc){RAM_B_ADDR, 6, 0, (uint16_t)(1u << bit)});
 		post(&f, table, 48, 0);
 		fix_expect_ok(&f, VRING_DEQ, 2);
 		CU_ASSERT_EQUAL(f.b.chain[1].nseg, 3);
@@ -137,13 +138,13 @@ test_malformed(void)
 
 	for (uint32_t at = 0; at < 3; at++) {
 		table = start(&f, VRING_DEQ, FEAT, 3);
-		set_entry(&f, table, at, (struct gp_desc){table, 48, 0, GR_INDIRECT});
+		set_entry(&f, table, at, (struct vring_packed_desc){table, 48, 0, D_INDIRECT});
 		post(&f, table, 48, 0);
 		fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
 		fix_down(&f);
 	}
 	table = start(&f, VRING_DEQ, FEAT, 2);
-	post(&f, table, 32, GR_NEXT);
+	post(&f, table, 32, D_NEXT);
 	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
 	fix_down(&f);
 	table = start(&f, VRING_DEQ, FEAT & ~F_INDIRECT, 2);
@@ -152,7 +153,7 @@ test_malformed(void)
 	fix_down(&f);
 	/* behind a direct descriptor (2.7.17 allows no mix) */
 	table = start(&f, VRING_DEQ, FEAT, 2);
-	gp_push(&f.gr, (struct gp_desc){RAM_C_ADDR, 8, 0, GR_NEXT}, false);
+	gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 0, D_NEXT}, false);
 	post(&f, table, 32, 0);
 	fix_expect_packed_fault(&f, VRING_DEQ, VRING_F_INDIRECT);
 	fix_down(&f);
@@ -175,7 +176,7 @@ test_table_outside(void)
 	static const uint64_t wraps[] = {UINT64_MAX - 15, UINT64_MAX - 7, UINT64_MAX};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct gp_desc good = {RAM_C_ADDR, 8, 0, 0};
+		struct vring_packed_desc good = {RAM_C_ADDR, 8, 0, 0};
 		struct fix f;
 
 		start(&f, VRING_DEQ, FEAT, 1);
@@ -201,7 +202,7 @@ test_table_wraps(void)
 {
 	struct guest_mem_desc desc[2] = {{UINT64_MAX - 4095, 4096, 0}, {0, 4096, 0}};
 	int fds[2] = {ram_memfd(4096, 0), ram_memfd(4096, 0)};
-	struct gp_desc d = {0, 8, 0, 0};
+	struct vring_packed_desc d = {0, 8, 0, 0};
 	struct fix f;
 
 	fix_up_size(&f, SIZE, FEAT);
@@ -224,7 +225,7 @@ test_table_places(void)
 				      RAM_D_ADDR + 2,  RAM_D_ADDR + 7,  RAM_D_ADDR + 12};
 
 	for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++) {
-		struct gr_buf bufs[6];
+		struct vdriver_seg bufs[6];
 		struct fix f;
 
 		fix_up_size(&f, SIZE, FEAT);
@@ -243,11 +244,11 @@ static void
 test_bad_buffers(void)
 {
 	static const struct {
-		struct gp_desc d;
+		struct vring_packed_desc d;
 		enum vring_fault fault;
 	} bad[] = {
-		{{RAM_C_ADDR, 8, 0, GR_WRITE}, VRING_F_DIRECTION},
-		{{RAM_C_ADDR, 0, 0, GR_WRITE}, VRING_F_DIRECTION},
+		{{RAM_C_ADDR, 8, 0, D_WRITE}, VRING_F_DIRECTION},
+		{{RAM_C_ADDR, 0, 0, D_WRITE}, VRING_F_DIRECTION},
 		{{RAM_HOLE, 8, 0, 0}, VRING_F_ADDRESS},
 		{{RAM_HOLE - 4, 8, 0, 0}, VRING_F_ADDRESS},
 		{{UINT64_MAX - 3, 8, 0, 0}, VRING_F_ADDRESS},
@@ -270,10 +271,10 @@ static void
 test_shapes(void)
 {
 	struct fix f;
-	struct gr_buf bufs[4] = {{UINT64_MAX, 0, false},
-				 {RAM_B_ADDR - 1, 2, false},
-				 {RAM_HOLE, 0, false},
-				 {RAM_D_ADDR + RAM_SIZE - 5, 5, false}};
+	struct vdriver_seg bufs[4] = {{UINT64_MAX, 0, false},
+				      {RAM_B_ADDR - 1, 2, false},
+				      {RAM_HOLE, 0, false},
+				      {RAM_D_ADDR + RAM_SIZE - 5, 5, false}};
 
 	fix_up_size(&f, SIZE, FEAT);
 	CU_ASSERT(gr_add(&f.gr, bufs, 4, RAM_D_ADDR + 0x2000, NULL) >= 0);
@@ -298,7 +299,7 @@ test_empty_entries(void)
 	fix_up_size(&f, SIZE, FEAT);
 	for (uint32_t i = 0; i < entries; i++)
 		set_entry(&f, table, i,
-			  (struct gp_desc){RAM_C_ADDR, i + 1 == entries ? 8 : 0, 0, 0});
+			  (struct vring_packed_desc){RAM_C_ADDR, i + 1 == entries ? 8 : 0, 0, 0});
 	for (uint32_t i = 0; i < tables; i++)
 		post(&f, table, 16 * entries, 0);
 	for (uint32_t batches = 0; seen < tables && batches < 2 * tables; batches++) {

@@ -172,22 +172,22 @@ test_touches(void)
 	for (size_t i = 0; i < 8; i++) {
 		uint64_t features = FEAT | (i & 4 ? F_EVENT_IDX : 0);
 		struct gr_layout l = {.size = 16, .start = starts[i % 4]};
-		struct gp_desc ring[16];
+		struct vring_packed_desc ring[16];
 		struct vring_config cfg;
 		struct fix f;
 
 		fix_up(&f, &l, features);
-		f.gr.used[0] = 0x1234;
-		f.gr.used[1] = 0x5678;
+		f.gr.vd.device_event->off_wrap = 0x1234;
+		f.gr.vd.device_event->flags = 0x5678;
 		gp_set_event(&f.gr, 0x9abc, 0xdef0);
-		memcpy(ring, f.gr.slot, sizeof(ring));
+		memcpy(ring, f.gr.vd.slot, sizeof(ring));
 		cfg = fix_config(&f, features);
 		accept(&f, &cfg);
-		CU_ASSERT_EQUAL(f.gr.used[0], 0x1234);
-		CU_ASSERT_EQUAL(f.gr.used[1], 1);
-		CU_ASSERT_EQUAL(f.gr.avail[0], 0x9abc);
-		CU_ASSERT_EQUAL(f.gr.avail[1], 0xdef0);
-		CU_ASSERT_EQUAL(memcmp(ring, f.gr.slot, sizeof(ring)), 0);
+		CU_ASSERT_EQUAL(f.gr.vd.device_event->off_wrap, 0x1234);
+		CU_ASSERT_EQUAL(f.gr.vd.device_event->flags, 1);
+		CU_ASSERT_EQUAL(f.gr.vd.driver_event->off_wrap, 0x9abc);
+		CU_ASSERT_EQUAL(f.gr.vd.driver_event->flags, 0xdef0);
+		CU_ASSERT_EQUAL(memcmp(ring, f.gr.vd.slot, sizeof(ring)), 0);
 		CU_ASSERT_EQUAL(fix_calls(&f), 0);
 		CU_ASSERT_EQUAL(f.pos, 0);
 		fix_down(&f);

@@ -21,7 +21,7 @@ enum {
 static bool
 pass(struct fix *f, uint32_t n)
 {
-	struct gr_buf b = {RAM_C_ADDR, 8, false};
+	struct vdriver_seg b = {RAM_C_ADDR, 8, false};
 	unsigned int wrong = 0;
 	bool told;
 	uint16_t id;
@@ -48,7 +48,7 @@ test_flags(void)
 	for (int event = 0; event < 2; event++) {
 		fix_up_size(&f, 16, FEAT | (event ? F_EVENT_IDX : 0));
 		for (uint32_t flags = 0; flags < 0x10000; flags++) {
-			uint16_t far = gp_ahead(&f.gr, vring_position(&f.vr), 9);
+			uint16_t far = vdriver_ahead(&f.gr.vd, vring_position(&f.vr), 9);
 			bool want = flags != DISABLE && !(flags == DESC && event);
 
 			gp_set_event(&f.gr, far, (uint16_t)flags);
@@ -66,7 +66,7 @@ static bool
 brute(const struct fix *f, uint16_t event, uint16_t old, uint32_t n)
 {
 	for (uint32_t k = 0; k < n; k++)
-		if (gp_ahead(&f->gr, old, k) == event)
+		if (vdriver_ahead(&f->gr.vd, old, k) == event)
 			return true;
 	return false;
 }
@@ -86,7 +86,7 @@ test_every_event(void)
 		for (uint32_t c = 0; c < 2 * size * size * 2 * size; c++) {
 			uint32_t n = 1 + c / (2 * size) % size, ev = c % (2 * size);
 			uint16_t old = vring_position(&f.vr);
-			uint16_t event = (uint16_t)(ev % size | (ev < size ? 0 : GP_WRAP));
+			uint16_t event = (uint16_t)(ev % size | (ev < size ? 0 : WRAP));
 			bool want = brute(&f, event, old, n);
 
 			gp_set_event(&f.gr, event, DESC);
@@ -119,20 +119,20 @@ test_edges(void)
 		uint32_t n = 1 + rnd_below(&r, 64);
 		bool want;
 
-		l.start = (uint16_t)((size - 1 - back) | (i & 4 ? GP_WRAP : 0));
+		l.start = (uint16_t)((size - 1 - back) | (i & 4 ? WRAP : 0));
 		if (i < 3)
-			l.start = i & 1 ? 0 : GP_WRAP;
+			l.start = i & 1 ? 0 : WRAP;
 		fix_up(&f, &l, FEAT | F_EVENT_IDX);
-		event = gp_ahead(&f.gr, l.start, rnd_below(&r, 70));
+		event = vdriver_ahead(&f.gr.vd, l.start, rnd_below(&r, 70));
 		switch (rnd_below(&r, 6)) {
 		case 0:
 			event = (uint16_t)(size - 1);
 			break;
 		case 1:
-			event ^= GP_WRAP;
+			event ^= WRAP;
 			break;
 		case 2:
-			event = rnd_below(&r, 2) ? 0 : GP_WRAP;
+			event = rnd_below(&r, 2) ? 0 : WRAP;
 			break;
 		}
 		want = brute(&f, event, l.start, n);
@@ -164,17 +164,16 @@ test_no_such_slot(void)
 static void
 test_long_chain(void)
 {
-	struct gr_buf bufs[10];
+	struct vdriver_seg bufs[10];
 	struct fix f;
 	uint16_t id;
 	uint32_t len;
 
 	for (int i = 0; i < 10; i++)
-		bufs[i] = (struct gr_buf){RAM_C_ADDR, 8, false};
+		bufs[i] = (struct vdriver_seg){RAM_C_ADDR, 8, false};
 	for (uint16_t event = 0; event < 16; event++) {
-		fix_up(&f, &(struct gr_layout){.size = 16, .start = GP_WRAP | 4},
-		       FEAT | F_EVENT_IDX);
-		gp_set_event(&f.gr, GP_WRAP | event, DESC);
+		fix_up(&f, &(struct gr_layout){.size = 16, .start = WRAP | 4}, FEAT | F_EVENT_IDX);
+		gp_set_event(&f.gr, WRAP | event, DESC);
 		CU_ASSERT(gr_add(&f.gr, bufs, 10, 0, NULL) >= 0);
 		fix_expect_ok(&f, VRING_DEQ, 1);
 		CU_ASSERT_EQUAL(fix_return(&f, 1), event >= 4 && event < 14);
@@ -212,7 +211,7 @@ static void *
 sleeper_run(void *arg)
 {
 	struct sleeper *s = arg;
-	struct gr_buf b = {RAM_C_ADDR, 8, false};
+	struct vdriver_seg b = {RAM_C_ADDR, 8, false};
 	struct pollfd p = {.fd = s->f.call, .events = POLLIN};
 
 	for (uint32_t i = 0; i < SLEEPER_ROUNDS && !s->lost; i++) {
@@ -224,7 +223,7 @@ sleeper_run(void *arg)
 		gr_add(&s->f.gr, &b, 1, 0, NULL);
 		for (volatile uint32_t k = 0; k < i % 128; k++)
 			;
-		gp_set_event(&s->f.gr, s->f.gr.seen_used, i & 1 ? DESC : ENABLE);
+		gp_set_event(&s->f.gr, s->f.gr.vd.next_used, i & 1 ? DESC : ENABLE);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		while (!s->lost && !gr_reap(&s->f.gr, &id, &len, NULL)) {
 			s->lost = poll(&p, 1, 10000) != 1 || tries++ > 10000;

@@ -21,7 +21,7 @@
 
 struct race {
 	struct fix f;
-	struct gp_desc *inner; /* an indirect table */
+	struct vring_packed_desc *inner; /* an indirect table */
 	void (*flip)(struct race *race, unsigned int i);
 	uint32_t stop;
 	uint16_t chains; /* when all is well */
@@ -72,7 +72,7 @@ before(const struct timespec *end)
 static void
 flip_round(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.slot[14].flags, i % 2 ? GP_USED : GP_AVAIL, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.slot[14].flags, i % 2 ? D_USED : D_AVAIL, __ATOMIC_RELAXED);
 }
 
 /* Good: all chains; anything else counts as the other answer. */
@@ -114,25 +114,24 @@ static void
 up(struct race *race)
 {
 	memset(race, 0, sizeof(*race));
-	fix_up(&race->f, &(struct gr_layout){.size = SIZE, .start = GP_WRAP | 14}, FEAT);
+	fix_up(&race->f, &(struct gr_layout){.size = SIZE, .start = WRAP | 14}, FEAT);
 	for (uint32_t i = SIZE; i < 0x8000; i++) {
-		struct gp_desc d = {MARK_ADDR, 8, 0, GP_AVAIL};
+		struct vring_packed_desc d = {MARK_ADDR, 8, 0, D_AVAIL};
 
-		ram_write(&fix_ram, race->f.gr.desc_addr + 16ull * i, &d, sizeof(d));
+		ram_write(&fix_ram, race->f.gr.vd.addr.desc + 16ull * i, &d, sizeof(d));
 	}
 	race->chains = 4;
 	for (int i = 0; i < 4; i++)
-		gp_push(&race->f.gr, (struct gp_desc){RAM_C_ADDR, 8, 3, 0}, false);
+		gp_push(&race->f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 3, 0}, false);
 }
 
 static void
 flip_flags(struct race *race, unsigned int i)
 {
-	static const uint16_t flags[] = {
-		GP_USED, GP_AVAIL | GP_USED,   GP_USED | GR_NEXT, 0, GP_USED | GR_WRITE,
-		GP_USED, GP_USED | GR_INDIRECT};
+	static const uint16_t flags[] = {D_USED,           D_AVAIL | D_USED, D_USED | D_NEXT,    0,
+					 D_USED | D_WRITE, D_USED,           D_USED | D_INDIRECT};
 
-	__atomic_store_n(&race->f.gr.slot[0].flags, flags[i % 7], __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.slot[0].flags, flags[i % 7], __ATOMIC_RELAXED);
 }
 
 static void
@@ -151,9 +150,9 @@ test_round(void)
 
 	up(&race);
 	for (race.chains = 4; race.chains < SIZE; race.chains++)
-		gp_push(&race.f.gr, (struct gp_desc){RAM_C_ADDR, 8, 3, 0}, false);
+		gp_push(&race.f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 3, 0}, false);
 	/* one chain fewer than slots, so that the batch looks for one more */
-	race.f.gr.slot[15].flags |= GR_NEXT;
+	race.f.gr.vd.slot[15].flags |= D_NEXT;
 	race.chains--;
 	run(&race, flip_round);
 }
@@ -161,7 +160,7 @@ test_round(void)
 static void
 flip_len(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.slot[15].len, i % 2 ? 0xfffffff0 : 8, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.slot[15].len, i % 2 ? 0xfffffff0 : 8, __ATOMIC_RELAXED);
 }
 
 static void
@@ -176,7 +175,7 @@ test_len(void)
 static void
 flip_addr(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.slot[15].addr, i % 2 ? RAM_HOLE : RAM_C_ADDR,
+	__atomic_store_n(&race->f.gr.vd.slot[15].addr, i % 2 ? RAM_HOLE : RAM_C_ADDR,
 			 __ATOMIC_RELAXED);
 }
 
@@ -193,7 +192,7 @@ test_addr(void)
 static void
 flip_id(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.slot[0].id, i % 2 ? 0x5555 : 0xaaaa, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.slot[0].id, i % 2 ? 0x5555 : 0xaaaa, __ATOMIC_RELAXED);
 	flip_addr(race, i);
 }
 
@@ -209,15 +208,15 @@ test_id(void)
 static void
 flip_whole(struct race *race, unsigned int i)
 {
-	static const struct gp_desc d[] = {
-		{RAM_C_ADDR, 8, 1, GP_USED},                /* good */
-		{RAM_HOLE, 0x10000, 2, GP_USED},            /* address */
-		{RAM_C_ADDR, 0xffffffff, 3, GP_USED},       /* length */
-		{RAM_D_ADDR + RAM_SIZE - 8, 8, 4, GP_USED}, /* good, at the very end */
-		{RAM_C_ADDR, 8, 5, GP_USED | GR_NEXT},      /* takes the next one, too */
-		{RAM_C_ADDR, 8, 6, GP_USED | GR_WRITE},     /* direction */
-		{UINT64_MAX - 3, 8, 7, GP_USED},            /* wraps */
-		{RAM_B_ADDR - 4, 8, 8, GP_USED},            /* good, in two regions */
+	static const struct vring_packed_desc d[] = {
+		{RAM_C_ADDR, 8, 1, D_USED},                /* good */
+		{RAM_HOLE, 0x10000, 2, D_USED},            /* address */
+		{RAM_C_ADDR, 0xffffffff, 3, D_USED},       /* length */
+		{RAM_D_ADDR + RAM_SIZE - 8, 8, 4, D_USED}, /* good, at the very end */
+		{RAM_C_ADDR, 8, 5, D_USED | D_NEXT},       /* takes the next one, too */
+		{RAM_C_ADDR, 8, 6, D_USED | D_WRITE},      /* direction */
+		{UINT64_MAX - 3, 8, 7, D_USED},            /* wraps */
+		{RAM_B_ADDR - 4, 8, 8, D_USED},            /* good, in two regions */
 	};
 
 	gp_set_slot(&race->f.gr, 0, d[i % (sizeof(d) / sizeof(d[0]))]);
@@ -239,8 +238,9 @@ up_table(struct race *race)
 	up(race);
 	race->inner = ram_ptr(&fix_ram, TABLE);
 	for (uint32_t i = 0; i < POISONED; i++)
-		race->inner[i] = (struct gp_desc){i < 2 ? RAM_C_ADDR : MARK_ADDR, 8, 0, 0};
-	gp_set_slot(&race->f.gr, 0, (struct gp_desc){TABLE, 32, 3, GP_USED | GR_INDIRECT});
+		race->inner[i] = (struct vring_packed_desc){i < 2 ? RAM_C_ADDR : MARK_ADDR, 8, 0,
+							    0};
+	gp_set_slot(&race->f.gr, 0, (struct vring_packed_desc){TABLE, 32, 3, D_USED | D_INDIRECT});
 }
 
 /* The table's length: right, or one that must not be believed. */
@@ -249,7 +249,7 @@ flip_table_len(struct race *race, unsigned int i)
 {
 	static const uint32_t len[] = {32, 16 * (VRING_MAX_CHAIN + 1), 32, 16, 0, 40, 0xfffffff0};
 
-	__atomic_store_n(&race->f.gr.slot[0].len, len[i % 7], __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.slot[0].len, len[i % 7], __ATOMIC_RELAXED);
 }
 
 static void
@@ -265,21 +265,21 @@ test_table_len(void)
 static void
 flip_table(struct race *race, unsigned int i)
 {
-	static const struct gp_desc d[] = {
-		{RAM_C_ADDR, 8, 0, 0},       {RAM_HOLE, 8, 0, 0},
-		{TABLE, 32, 0, GR_INDIRECT}, {RAM_C_ADDR, 0xfffffff0, 0, 0},
-		{RAM_C_ADDR, 8, 0, GR_NEXT}, {RAM_C_ADDR, 8, 0, GR_WRITE},
+	static const struct vring_packed_desc d[] = {
+		{RAM_C_ADDR, 8, 0, 0},      {RAM_HOLE, 8, 0, 0},
+		{TABLE, 32, 0, D_INDIRECT}, {RAM_C_ADDR, 0xfffffff0, 0, 0},
+		{RAM_C_ADDR, 8, 0, D_NEXT}, {RAM_C_ADDR, 8, 0, D_WRITE},
 		{RAM_A_ADDR, 8, 0xffff, 0},
 	};
-	struct gp_desc e = d[i % (sizeof(d) / sizeof(d[0]))];
+	struct vring_packed_desc e = d[i % (sizeof(d) / sizeof(d[0]))];
 
 	__atomic_store_n(&race->inner[1].addr, e.addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&race->inner[1].len, e.len, __ATOMIC_RELAXED);
 	__atomic_store_n(&race->inner[1].flags, e.flags, __ATOMIC_RELAXED);
-	__atomic_store_n(&race->f.gr.slot[0].addr, i % 16 == 5 ? RAM_HOLE : TABLE,
+	__atomic_store_n(&race->f.gr.vd.slot[0].addr, i % 16 == 5 ? RAM_HOLE : TABLE,
 			 __ATOMIC_RELAXED);
-	__atomic_store_n(&race->f.gr.slot[0].flags,
-			 i % 32 == 9 ? GP_USED | GR_NEXT : GP_USED | GR_INDIRECT, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.slot[0].flags,
+			 i % 32 == 9 ? D_USED | D_NEXT : D_USED | D_INDIRECT, __ATOMIC_RELAXED);
 }
 
 static void
@@ -302,7 +302,7 @@ flip_event(struct race *race, unsigned int i)
 static void
 test_event(void)
 {
-	struct gr_buf buf = {RAM_C_ADDR, 8, false};
+	struct vdriver_seg buf = {RAM_C_ADDR, 8, false};
 	static struct race race;
 	unsigned int told = 0;
 	pthread_t t;

@@ -21,7 +21,7 @@
 
 struct race {
 	struct fix f;
-	struct gr_desc *inner; /* an indirect table */
+	struct vring_desc *inner; /* an indirect table */
 	void (*flip)(struct race *race, unsigned int i);
 	uint32_t stop;
 	enum vring_dir dir;
@@ -110,14 +110,15 @@ up(struct race *race)
 	memset(race, 0, sizeof(*race));
 	fix_up_size(&race->f, SIZE, FEAT);
 	for (uint32_t i = SIZE; i < 0x10000; i++)
-		gr_set_table(&race->f.gr, race->f.gr.desc_addr, i,
-			     (struct gr_desc){MARK_ADDR, 8, 0, 0});
+		gr_set_table(&race->f.gr, race->f.gr.vd.addr.desc, i,
+			     (struct vring_desc){MARK_ADDR, 8, 0, 0});
 }
 
 static void
 flip_avail(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.avail[2 + i / 2 % SIZE], i % 2 ? 3 : 0xffff, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.avail->ring[i / 2 % SIZE], i % 2 ? 3 : 0xffff,
+			 __ATOMIC_RELAXED);
 }
 
 static void
@@ -126,7 +127,7 @@ test_avail(void)
 	static struct race race;
 
 	up(&race);
-	gr_set_desc(&race.f.gr, 3, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race.f.gr, 3, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	for (uint32_t i = 0; i < SIZE; i++)
 		gr_push_avail(&race.f.gr, 3);
 	run(flip_avail, &race);
@@ -144,7 +145,7 @@ test_avail_idx(void)
 	static struct race race;
 
 	up(&race);
-	gr_set_desc(&race.f.gr, 3, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race.f.gr, 3, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	gr_push_avail(&race.f.gr, 3);
 	run(flip_avail_idx, &race);
 }
@@ -152,15 +153,15 @@ test_avail_idx(void)
 static void
 flip_desc(struct race *race, unsigned int i)
 {
-	static const struct gr_desc d[] = {
-		{RAM_C_ADDR, 8, GR_NEXT, 2},          /* good */
-		{RAM_HOLE, 0x10000, GR_NEXT, 2},      /* address */
+	static const struct vring_desc d[] = {
+		{RAM_C_ADDR, 8, D_NEXT, 2},           /* good */
+		{RAM_HOLE, 0x10000, D_NEXT, 2},       /* address */
 		{RAM_C_ADDR, 0xffffffff, 0, 2},       /* length */
 		{RAM_D_ADDR + RAM_SIZE - 8, 8, 0, 0}, /* good, at the very end */
-		{RAM_C_ADDR, 8, GR_NEXT, 0xff00},     /* next */
-		{RAM_C_ADDR, 8, GR_WRITE, 0},         /* direction */
+		{RAM_C_ADDR, 8, D_NEXT, 0xff00},      /* next */
+		{RAM_C_ADDR, 8, D_WRITE, 0},          /* direction */
 		{UINT64_MAX - 3, 8, 0, 0},            /* wraps */
-		{RAM_B_ADDR - 4, 8, GR_NEXT, 2},      /* good, in two regions */
+		{RAM_B_ADDR - 4, 8, D_NEXT, 2},       /* good, in two regions */
 	};
 
 	gr_set_desc(&race->f.gr, 1, d[i % (sizeof(d) / sizeof(d[0]))]);
@@ -172,8 +173,8 @@ test_desc(void)
 	static struct race race;
 
 	up(&race);
-	gr_set_desc(&race.f.gr, 0, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 1});
-	gr_set_desc(&race.f.gr, 2, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race.f.gr, 0, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 1});
+	gr_set_desc(&race.f.gr, 2, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	for (int i = 0; i < 4; i++)
 		gr_push_avail(&race.f.gr, 0);
 	run(flip_desc, &race);
@@ -183,7 +184,7 @@ test_desc(void)
 static void
 flip_next(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.desc[0].next, i % 2 ? 0xff00 : 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.desc[0].next, i % 2 ? 0xff00 : 1, __ATOMIC_RELAXED);
 }
 
 static void
@@ -192,8 +193,8 @@ test_desc_next(void)
 	static struct race race;
 
 	up(&race);
-	gr_set_desc(&race.f.gr, 0, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 1});
-	gr_set_desc(&race.f.gr, 1, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race.f.gr, 0, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 1});
+	gr_set_desc(&race.f.gr, 1, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	for (int i = 0; i < 4; i++)
 		gr_push_avail(&race.f.gr, 0);
 	run(flip_next, &race);
@@ -202,7 +203,7 @@ test_desc_next(void)
 static void
 flip_len(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.desc[0].len, i % 2 ? 0xfffffff0 : 8, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.desc[0].len, i % 2 ? 0xfffffff0 : 8, __ATOMIC_RELAXED);
 }
 
 static void
@@ -211,7 +212,7 @@ test_desc_len(void)
 	static struct race race;
 
 	up(&race);
-	gr_set_desc(&race.f.gr, 0, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race.f.gr, 0, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	for (int i = 0; i < 4; i++)
 		gr_push_avail(&race.f.gr, 0);
 	run(flip_len, &race);
@@ -220,7 +221,8 @@ test_desc_len(void)
 static void
 flip_addr(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.desc[0].addr, i % 2 ? RAM_HOLE : RAM_C_ADDR, __ATOMIC_RELAXED);
+	__atomic_store_n(&race->f.gr.vd.desc[0].addr, i % 2 ? RAM_HOLE : RAM_C_ADDR,
+			 __ATOMIC_RELAXED);
 }
 
 static void
@@ -229,7 +231,7 @@ test_desc_addr(void)
 	static struct race race;
 
 	up(&race);
-	gr_set_desc(&race.f.gr, 0, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race.f.gr, 0, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	for (int i = 0; i < 4; i++)
 		gr_push_avail(&race.f.gr, 0);
 	run(flip_addr, &race);
@@ -242,10 +244,10 @@ up_table(struct race *race)
 	up(race);
 	race->inner = ram_ptr(&fix_ram, TABLE);
 	for (uint32_t i = 2; i < POISONED; i++)
-		gr_set_table(&race->f.gr, TABLE, i, (struct gr_desc){MARK_ADDR, 8, 0, 0});
-	gr_set_table(&race->f.gr, TABLE, 0, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 1});
-	gr_set_table(&race->f.gr, TABLE, 1, (struct gr_desc){RAM_C_ADDR, 8, 0, 0});
-	gr_set_desc(&race->f.gr, 0, (struct gr_desc){TABLE, 32, GR_INDIRECT, 0});
+		gr_set_table(&race->f.gr, TABLE, i, (struct vring_desc){MARK_ADDR, 8, 0, 0});
+	gr_set_table(&race->f.gr, TABLE, 0, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 1});
+	gr_set_table(&race->f.gr, TABLE, 1, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
+	gr_set_desc(&race->f.gr, 0, (struct vring_desc){TABLE, 32, D_INDIRECT, 0});
 	for (int i = 0; i < 4; i++)
 		gr_push_avail(&race->f.gr, 0);
 }
@@ -254,7 +256,7 @@ up_table(struct race *race)
 static void
 flip_table_len(struct race *race, unsigned int i)
 {
-	__atomic_store_n(&race->f.gr.desc[0].len, i % 2 ? 16 * (VRING_MAX_CHAIN + 1) : 32,
+	__atomic_store_n(&race->f.gr.vd.desc[0].len, i % 2 ? 16 * (VRING_MAX_CHAIN + 1) : 32,
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&race->inner[0].next, i % 4 < 2 ? 1 : POISONED - 1, __ATOMIC_RELAXED);
 }
@@ -287,17 +289,17 @@ test_table_next(void)
 static void
 flip_table(struct race *race, unsigned int i)
 {
-	static const struct gr_desc d[] = {
-		{RAM_C_ADDR, 8, 0, 0},       {RAM_HOLE, 8, 0, 0},
-		{TABLE, 32, GR_INDIRECT, 0}, {RAM_C_ADDR, 0xfffffff0, 0, 0},
-		{RAM_C_ADDR, 8, GR_NEXT, 0}, {RAM_C_ADDR, 8, GR_WRITE, 0},
+	static const struct vring_desc d[] = {
+		{RAM_C_ADDR, 8, 0, 0},      {RAM_HOLE, 8, 0, 0},
+		{TABLE, 32, D_INDIRECT, 0}, {RAM_C_ADDR, 0xfffffff0, 0, 0},
+		{RAM_C_ADDR, 8, D_NEXT, 0}, {RAM_C_ADDR, 8, D_WRITE, 0},
 		{RAM_A_ADDR, 8, 0, 0},
 	};
 
 	gr_set_table(&race->f.gr, TABLE, 1, d[i % (sizeof(d) / sizeof(d[0]))]);
-	__atomic_store_n(&race->f.gr.desc[0].addr, i % 16 == 5 ? RAM_HOLE : TABLE,
+	__atomic_store_n(&race->f.gr.vd.desc[0].addr, i % 16 == 5 ? RAM_HOLE : TABLE,
 			 __ATOMIC_RELAXED);
-	__atomic_store_n(&race->f.gr.desc[0].flags, i % 32 == 9 ? GR_NEXT : GR_INDIRECT,
+	__atomic_store_n(&race->f.gr.vd.desc[0].flags, i % 32 == 9 ? D_NEXT : D_INDIRECT,
 			 __ATOMIC_RELAXED);
 }
 
