@@ -109,6 +109,26 @@ set_areas(struct vdriver *vd, const struct vdriver_config *c)
 	vd->addr.tables = addr_of(c, c->tables);
 }
 
+/* Nothing available, nothing used; no chain is known any more. */
+static void
+begin(struct vdriver *vd, uint16_t position)
+{
+	for (uint32_t i = 0; i < vd->nid; i++)
+		vd->free[i] = (uint16_t)(vd->id_step ? vd->id_first + i * vd->id_step : i);
+	vd->free_head = 0;
+	vd->free_count = vd->nid;
+	vd->nfree = vd->size;
+	vd->nbusy = 0;
+	vd->next_avail = vd->published = vd->next_used = position;
+	vd->pending = false;
+	vd->added = 0;
+	vd->order_head = vd->order_tail = 0;
+	vd->group = 0;
+	vd->fault = VDRIVER_OK;
+	vd->err[0] = 0;
+	format(vd)->reset(vd);
+}
+
 int
 vdriver_init(struct vdriver *vd, const struct vdriver_config *c, char *err, size_t err_size)
 {
@@ -133,7 +153,7 @@ vdriver_init(struct vdriver *vd, const struct vdriver_config *c, char *err, size
 		vdriver_free(vd);
 		return refuse(err, err_size, "out of memory");
 	}
-	vdriver_reset(vd, c->position);
+	begin(vd, c->position);
 	return 0;
 }
 
@@ -152,20 +172,7 @@ void
 vdriver_reset(struct vdriver *vd, uint16_t position)
 {
 	memset(vd->chain, 0, vd->nid * sizeof(*vd->chain));
-	for (uint32_t i = 0; i < vd->nid; i++)
-		vd->free[i] = (uint16_t)(vd->id_step ? vd->id_first + i * vd->id_step : i);
-	vd->free_head = 0;
-	vd->free_count = vd->nid;
-	vd->nfree = vd->size;
-	vd->nbusy = 0;
-	vd->next_avail = vd->published = vd->next_used = position;
-	vd->pending = false;
-	vd->added = 0;
-	vd->order_head = vd->order_tail = 0;
-	vd->group = 0;
-	vd->fault = VDRIVER_OK;
-	vd->err[0] = 0;
-	format(vd)->reset(vd);
+	begin(vd, position);
 }
 
 /* Free descriptors and ids */
@@ -197,7 +204,7 @@ vd_put_free(struct vdriver *vd, uint16_t id)
 void
 vdriver_shuffle(struct vdriver *vd, uint64_t seed)
 {
-	for (uint32_t i = vd->free_count; i > 1 && !vd->in_order; i--) {
+	for (uint32_t i = vd->free_count; i > 1; i--) {
 		uint16_t *a = &vd->free[(vd->free_head + i - 1) % vd->nid], *b, t;
 
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;

@@ -171,8 +171,8 @@ void vdriver_free(struct vdriver *vd);
  * with them.  The device must not use the ring. */
 void vdriver_reset(struct vdriver *vd, uint16_t position);
 
-/* Puts the free descriptors, or packed: ids, into an order made from seed.  Does
- * nothing under IN_ORDER, which lays their order down. */
+/* Puts the free descriptors, or packed: ids, into an order made from seed.  IN_ORDER
+ * asks for the ring's order of descriptors (2.6.9), which this undoes. */
 void vdriver_shuffle(struct vdriver *vd, uint64_t seed);
 
 /*

@@ -41,15 +41,16 @@ gr_free(struct guest_ring *gr)
 }
 
 /* Entry 0 is first, the others are chained backwards, so that order in the table and
- * order in the chain differ. */
+ * order in the chain differ; or in order, as its address has it. */
 static void
 fill_split(struct guest_ring *gr, const struct vdriver_seg *buf, uint32_t n, uint64_t table)
 {
+	bool forwards = table / 16 % 2;
 	uint32_t at = 0;
 
 	for (uint32_t k = 0; k < n; k++) {
 		struct vring_desc d = {buf[k].addr, buf[k].len, buf[k].write ? D_WRITE : 0, 0};
-		uint32_t next = n - 1 - k;
+		uint32_t next = forwards ? k + 1 : n - 1 - k;
 
 		if (k + 1 < n) {
 			d.flags |= D_NEXT;
