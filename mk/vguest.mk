@@ -2,13 +2,14 @@
 # Copyright (c) 2026 The virtq project
 #
 # The other side of the ring, for the loopback tests and for measurements: light,
-# and the same for every backend.
+# and the same for every backend.  Compiled in one go with lib/vdriver, whose ring it is.
 
 VGUEST := $(B)/tests/vguest
-VGUEST_SRC := $(wildcard tests/vguest/*.c)
+VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VDRIVER_SRC)
+VGUEST_HDR := $(wildcard tests/vguest/*.h lib/vdriver/*.h lib/include/*.h)
 VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2
 
-$(VGUEST): $(VGUEST_SRC) $(wildcard tests/vguest/*.h) lib/include/virtq_ipc.h $(FLAGS_STAMP)
+$(VGUEST): $(VGUEST_SRC) $(VGUEST_HDR) $(FLAGS_STAMP)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) -Ilib/include -o $@ $(VGUEST_SRC)
+	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) $(VDRIVER_INC) -o $@ $(VGUEST_SRC)
