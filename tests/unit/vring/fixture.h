@@ -10,6 +10,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "both.h"
 #include "guest_ring.h"
 #include "vring_ring.h"
 
@@ -111,23 +112,6 @@ struct rnd {
 };
 uint32_t rnd(struct rnd *r);
 uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
-
-/* A test for both formats: defines fn_split() and fn_packed(), and puts both into a
- * table with the format in their names. */
-#define FIX_BOTH(fn)                  \
-	static void fn##_split(void)  \
-	{                             \
-		fn(false);            \
-	}                             \
-	static void fn##_packed(void) \
-	{                             \
-		fn(true);             \
-	}
-#define FIX_TESTS(name, fn)                  \
-	{"split: " name, fn##_split},        \
-	{                                    \
-		"packed: " name, fn##_packed \
-	}
 
 /* Features of a ring in that format. */
 #define FIX_FEATURES(packed) (F_VERSION_1 | ((packed) ? F_PACKED : 0))

@@ -223,7 +223,7 @@ test_around(bool packed)
 	if (packed)
 		around(packed, 32767, 0x8000 | 32766, 5, 20000, F_IN_ORDER);
 }
-FIX_BOTH(test_around)
+BOTH(test_around)
 
 /* As many at once as the ring holds, over its end at every place. */
 static void
@@ -256,7 +256,7 @@ test_full(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_full)
+BOTH(test_full)
 
 /* Only one of the four values of AVAIL and USED says that it is ours. */
 static void
@@ -360,7 +360,7 @@ test_direction(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_direction)
+BOTH(test_direction)
 
 /* Flags that the specification does not know change nothing; nor, in a split ring,
  * those of a packed one. */
@@ -376,7 +376,7 @@ test_unknown_flags(bool packed)
 	fix_expect_seg(&f, 0, RAM_C_ADDR, 8);
 	fix_down(&f);
 }
-FIX_BOTH(test_unknown_flags)
+BOTH(test_unknown_flags)
 
 static void
 test_empty_buffers(bool packed)
@@ -405,7 +405,7 @@ test_empty_buffers(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_empty_buffers)
+BOTH(test_empty_buffers)
 
 static void
 test_address_outside(bool packed)
@@ -436,7 +436,7 @@ test_address_outside(bool packed)
 				   (struct vdriver_seg){bad[i].addr, bad[i].len, dir == VRING_ENQ},
 				   VRING_F_ADDRESS);
 }
-FIX_BOTH(test_address_outside)
+BOTH(test_address_outside)
 
 static void
 test_region_edges(bool packed)
@@ -459,7 +459,7 @@ test_region_edges(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_region_edges)
+BOTH(test_region_edges)
 
 static void
 test_crosses_regions(bool packed)
@@ -478,7 +478,7 @@ test_crosses_regions(bool packed)
 	CU_ASSERT_EQUAL(f.b.chain[0].nseg, 2);
 	fix_down(&f);
 }
-FIX_BOTH(test_crosses_regions)
+BOTH(test_crosses_regions)
 
 /* Bytes at each region's edges, across two of them, and none at all at any address,
  * in one chain. */
@@ -514,7 +514,7 @@ test_buffers(bool packed)
 	CU_ASSERT_EQUAL(f.b.slots, packed ? 8 : 2);
 	fix_down(&f);
 }
-FIX_BOTH(test_buffers)
+BOTH(test_buffers)
 
 /* As long as the ring or the limit of all chains allows, and one longer. */
 static void
@@ -552,7 +552,7 @@ test_longest_chain(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_longest_chain)
+BOTH(test_longest_chain)
 
 /* Every descriptor of the ring says NEXT, with bytes or without. */
 static void
@@ -608,7 +608,7 @@ test_fault_keeps_batch(bool packed)
 		CU_ASSERT_EQUAL(gr_used_idx(&f.gr), 5);
 	fix_down(&f);
 }
-FIX_BOTH(test_fault_keeps_batch)
+BOTH(test_fault_keeps_batch)
 
 /* From any entry, with nothing given back. */
 static void
@@ -663,7 +663,7 @@ test_full_batch(bool packed)
 	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
 	fix_down(&f);
 }
-FIX_BOTH(test_full_batch)
+BOTH(test_full_batch)
 
 /* Three chains of 500 pieces: two fit into a batch, the third comes with the next one,
  * and the ring is not at fault.  cut() forgets one of them. */
@@ -711,7 +711,7 @@ test_pieces_run_out(bool packed)
 	pieces_run_out(packed, false);
 	pieces_run_out(packed, true);
 }
-FIX_BOTH(test_pieces_run_out)
+BOTH(test_pieces_run_out)
 
 CU_TestInfo chain_tests[] = {
 	{"split: loop", test_loop},
@@ -726,18 +726,18 @@ CU_TestInfo chain_tests[] = {
 	{"packed: ids of any value", test_any_id},
 	{"packed: a chain that runs into another", test_runs_into_itself},
 	{"packed: a chain without end", test_endless},
-	FIX_TESTS("around, from every place", test_around),
-	FIX_TESTS("a full ring, from every place", test_full),
-	FIX_TESTS("wrong direction", test_direction),
-	FIX_TESTS("unknown descriptor flags", test_unknown_flags),
-	FIX_TESTS("buffers of no length, with any address", test_empty_buffers),
-	FIX_TESTS("address outside, past an end, wrapping", test_address_outside),
-	FIX_TESTS("first and last byte of each region", test_region_edges),
-	FIX_TESTS("buffer across two regions", test_crosses_regions),
-	FIX_TESTS("buffers at edges, across regions, empty", test_buffers),
-	FIX_TESTS("longest chain, and one longer", test_longest_chain),
-	FIX_TESTS("a fault keeps the chains before it", test_fault_keeps_batch),
-	FIX_TESTS("batch is full", test_full_batch),
-	FIX_TESTS("batch runs out of pieces", test_pieces_run_out),
+	BOTH_TESTS("around, from every place", test_around),
+	BOTH_TESTS("a full ring, from every place", test_full),
+	BOTH_TESTS("wrong direction", test_direction),
+	BOTH_TESTS("unknown descriptor flags", test_unknown_flags),
+	BOTH_TESTS("buffers of no length, with any address", test_empty_buffers),
+	BOTH_TESTS("address outside, past an end, wrapping", test_address_outside),
+	BOTH_TESTS("first and last byte of each region", test_region_edges),
+	BOTH_TESTS("buffer across two regions", test_crosses_regions),
+	BOTH_TESTS("buffers at edges, across regions, empty", test_buffers),
+	BOTH_TESTS("longest chain, and one longer", test_longest_chain),
+	BOTH_TESTS("a fault keeps the chains before it", test_fault_keeps_batch),
+	BOTH_TESTS("batch is full", test_full_batch),
+	BOTH_TESTS("batch runs out of pieces", test_pieces_run_out),
 	CU_TEST_INFO_NULL,
 };

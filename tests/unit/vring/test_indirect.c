@@ -86,7 +86,7 @@ test_good(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_good)
+BOTH(test_good)
 
 /* AVAIL, USED, NEXT and what is reserved mean nothing in a table: each entry is
  * used once, in its turn.  A split one ends without NEXT. */
@@ -111,7 +111,7 @@ test_flags_in_table(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_flags_in_table)
+BOTH(test_flags_in_table)
 
 static void
 test_length(bool packed)
@@ -140,7 +140,7 @@ test_length(bool packed)
 		refuse(&f, VRING_DEQ, table, bad[i], 0, VRING_F_INDIRECT);
 	}
 }
-FIX_BOTH(test_length)
+BOTH(test_length)
 
 static void
 test_longest(bool packed)
@@ -154,7 +154,7 @@ test_longest(bool packed)
 	CU_ASSERT_EQUAL(f.b.chain[1].len, 8 * VRING_MAX_CHAIN);
 	fix_down(&f);
 }
-FIX_BOTH(test_longest)
+BOTH(test_longest)
 
 static void
 test_nested(bool packed)
@@ -168,7 +168,7 @@ test_nested(bool packed)
 		refuse(&f, VRING_DEQ, table, 48, 0, VRING_F_INDIRECT);
 	}
 }
-FIX_BOTH(test_nested)
+BOTH(test_nested)
 
 static void
 test_with_next(bool packed)
@@ -178,7 +178,7 @@ test_with_next(bool packed)
 
 	refuse(&f, VRING_DEQ, table, 32, D_NEXT, VRING_F_INDIRECT);
 }
-FIX_BOTH(test_with_next)
+BOTH(test_with_next)
 
 static void
 test_not_negotiated(bool packed)
@@ -188,7 +188,7 @@ test_not_negotiated(bool packed)
 
 	refuse(&f, VRING_DEQ, table, 32, 0, VRING_F_INDIRECT);
 }
-FIX_BOTH(test_not_negotiated)
+BOTH(test_not_negotiated)
 
 static void
 test_table_outside(bool packed)
@@ -211,7 +211,7 @@ test_table_outside(bool packed)
 		refuse(&f, VRING_DEQ, bad[i], 32, 0, VRING_F_ADDRESS);
 	}
 }
-FIX_BOTH(test_table_outside)
+BOTH(test_table_outside)
 
 /* Which of two faults that is, is the format's: a packed table is read whole. */
 static void
@@ -233,7 +233,7 @@ test_table_at_the_top(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_table_at_the_top)
+BOTH(test_table_at_the_top)
 
 /* It begins inside and ends outside, where its second or third entry is. */
 static void
@@ -252,7 +252,7 @@ test_table_past_end(bool packed)
 		refuse(&f, VRING_DEQ, table, 16 * (n + 1), 0, VRING_F_ADDRESS);
 	}
 }
-FIX_BOTH(test_table_past_end)
+BOTH(test_table_past_end)
 
 /* Its address and the number of an entry wrap together, into memory. */
 static void
@@ -276,7 +276,7 @@ test_table_wraps(bool packed)
 	guest_mem_free((struct guest_mem *)f.vr.mem);
 	fix_down(&f);
 }
-FIX_BOTH(test_table_wraps)
+BOTH(test_table_wraps)
 
 /* The table lies in two regions, between entries, or at an odd address: the
  * specification asks for no alignment of a table.  An entry that is itself in two
@@ -307,7 +307,7 @@ test_table_places(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_table_places)
+BOTH(test_table_places)
 
 static void
 test_next(void)
@@ -385,7 +385,7 @@ test_empty_entries(bool packed)
 	if (!packed)
 		empty_entries(packed, false);
 }
-FIX_BOTH(test_empty_entries)
+BOTH(test_empty_entries)
 
 /* After as many steps as there are descriptors, not when the batch is full of
  * its pieces: that would look as if there were only too little room. */
@@ -440,7 +440,7 @@ test_bad_buffers(bool packed)
 	set_entry(&f, table, 2, 3, (struct vring_desc){RAM_C_ADDR, 8, 0, 0});
 	refuse(&f, VRING_ENQ, table, 48, 0, VRING_F_DIRECTION);
 }
-FIX_BOTH(test_bad_buffers)
+BOTH(test_bad_buffers)
 
 /* Empty entries with a bad address, and a buffer across two regions. */
 static void
@@ -462,7 +462,7 @@ test_shapes(bool packed)
 	fix_expect_seg(&f, 2, RAM_D_ADDR + RAM_SIZE - 5, 5);
 	fix_down(&f);
 }
-FIX_BOTH(test_shapes)
+BOTH(test_shapes)
 
 /* A table may end a chain of direct descriptors (2.6.5.3.1); the direction of
  * those is checked all the same, and the limit is for both together. */
@@ -519,20 +519,20 @@ CU_TestInfo indirect_tests[] = {
 	{"split: a loop is found at once", test_loop_at_once},
 	{"split: table behind direct descriptors", test_behind_direct},
 	{"packed: table behind a direct descriptor", test_behind_direct_packed},
-	FIX_TESTS("good tables", test_good),
-	FIX_TESTS("flags in a table", test_flags_in_table),
-	FIX_TESTS("length 0, not a multiple of 16, too many", test_length),
-	FIX_TESTS("longest table", test_longest),
-	FIX_TESTS("nested", test_nested),
-	FIX_TESTS("together with NEXT", test_with_next),
-	FIX_TESTS("not negotiated", test_not_negotiated),
-	FIX_TESTS("table outside memory", test_table_outside),
-	FIX_TESTS("table at the last address", test_table_at_the_top),
-	FIX_TESTS("table runs past a region's end", test_table_past_end),
-	FIX_TESTS("table wraps", test_table_wraps),
-	FIX_TESTS("table in two regions, at odd addresses", test_table_places),
-	FIX_TESTS("entries of no length are bounded", test_empty_entries),
-	FIX_TESTS("bad buffers in the table", test_bad_buffers),
-	FIX_TESTS("empty and crossing buffers in the table", test_shapes),
+	BOTH_TESTS("good tables", test_good),
+	BOTH_TESTS("flags in a table", test_flags_in_table),
+	BOTH_TESTS("length 0, not a multiple of 16, too many", test_length),
+	BOTH_TESTS("longest table", test_longest),
+	BOTH_TESTS("nested", test_nested),
+	BOTH_TESTS("together with NEXT", test_with_next),
+	BOTH_TESTS("not negotiated", test_not_negotiated),
+	BOTH_TESTS("table outside memory", test_table_outside),
+	BOTH_TESTS("table at the last address", test_table_at_the_top),
+	BOTH_TESTS("table runs past a region's end", test_table_past_end),
+	BOTH_TESTS("table wraps", test_table_wraps),
+	BOTH_TESTS("table in two regions, at odd addresses", test_table_places),
+	BOTH_TESTS("entries of no length are bounded", test_empty_entries),
+	BOTH_TESTS("bad buffers in the table", test_bad_buffers),
+	BOTH_TESTS("empty and crossing buffers in the table", test_shapes),
 	CU_TEST_INFO_NULL,
 };

@@ -89,7 +89,7 @@ test_sizes(bool packed)
 		accept_size(&f, &cfg, size);
 	fix_down(&f);
 }
-FIX_BOTH(test_sizes)
+BOTH(test_sizes)
 
 static void
 test_position_split(void)
@@ -169,7 +169,7 @@ test_alignment(bool packed)
 	accept(&f, &cfg);
 	fix_down(&f);
 }
-FIX_BOTH(test_alignment)
+BOTH(test_alignment)
 
 /* Where an area of `bytes` may not stand: holes, both ends, one step too far. */
 static void
@@ -226,7 +226,7 @@ test_outside(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_outside)
+BOTH(test_outside)
 
 /* The areas end exactly where memory does: without event words they fit, with
  * them the last two bytes are outside. */
@@ -289,7 +289,7 @@ test_features(bool packed)
 	CU_ASSERT_EQUAL(vring_features(), F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT | F_EVENT_IDX |
 						  BIT(27) | BIT(34) | BIT(35));
 }
-FIX_BOTH(test_features)
+BOTH(test_features)
 
 /* Asks the guest not to notify, and touches nothing else of its memory. */
 static void
@@ -387,11 +387,11 @@ CU_TestInfo init_tests[] = {
 	{"split: event words outside memory", test_event_words_outside},
 	{"a short error buffer", test_short_err},
 	{"a sentence for each fault", test_fault_texts},
-	FIX_TESTS("ring sizes", test_sizes),
-	FIX_TESTS("position", test_position),
-	FIX_TESTS("alignment of the areas", test_alignment),
-	FIX_TESTS("areas outside memory", test_outside),
-	FIX_TESTS("features and header length", test_features),
-	FIX_TESTS("what it writes to the guest", test_touches),
+	BOTH_TESTS("ring sizes", test_sizes),
+	BOTH_TESTS("position", test_position),
+	BOTH_TESTS("alignment of the areas", test_alignment),
+	BOTH_TESTS("areas outside memory", test_outside),
+	BOTH_TESTS("features and header length", test_features),
+	BOTH_TESTS("what it writes to the guest", test_touches),
 	CU_TEST_INFO_NULL,
 };

@@ -252,7 +252,7 @@ test_long_chain(bool packed)
 		fix_down(&f);
 	}
 }
-FIX_BOTH(test_long_chain)
+BOTH(test_long_chain)
 
 /* The window reaches from one look to the next, and not further back. */
 static void
@@ -274,7 +274,7 @@ test_event_window(bool packed)
 	CU_ASSERT_EQUAL(fix_calls(&f), 1);
 	fix_down(&f);
 }
-FIX_BOTH(test_event_window)
+BOTH(test_event_window)
 
 static void
 test_no_call_fd(bool packed)
@@ -291,7 +291,7 @@ test_no_call_fd(bool packed)
 	CU_ASSERT_EQUAL(fix_calls(&f), 0);
 	fix_down(&f);
 }
-FIX_BOTH(test_no_call_fd)
+BOTH(test_no_call_fd)
 
 static void
 test_kick(bool packed)
@@ -306,7 +306,7 @@ test_kick(bool packed)
 	CU_ASSERT_EQUAL(fix_calls(&f), 2);
 	fix_down(&f);
 }
-FIX_BOTH(test_kick)
+BOTH(test_kick)
 
 static void
 test_run_word(bool packed)
@@ -323,7 +323,7 @@ test_run_word(bool packed)
 	CU_ASSERT_TRUE(vring_is_ours(&f.vr));
 	fix_down(&f);
 }
-FIX_BOTH(test_run_word)
+BOTH(test_run_word)
 
 /* The layout of struct virtq_ipc_ring_pos. */
 static uint64_t
@@ -365,7 +365,7 @@ test_position(bool packed)
 	CU_ASSERT_EQUAL(f.pos, position(behind));
 	fix_down(&f);
 }
-FIX_BOTH(test_position)
+BOTH(test_position)
 
 /* A new owner goes on where the killed one was: told by the used index alone, or by the
  * position that a packed ring needs. */
@@ -396,20 +396,36 @@ test_takeover(bool packed)
 	}
 	fix_down(&f);
 }
-FIX_BOTH(test_takeover)
+BOTH(test_takeover)
 
 #define SLEEPER_ROUNDS 100000u
 
 struct sleeper {
 	struct fix f;
+	bool raw; /* writes the words itself, in either way of a packed ring */
 	bool lost;
 	uint32_t stop;
 };
 
-/* Asks to be told of the next chain: of a packed ring in either way. */
 static void
-ask(struct guest_ring *gr, uint32_t i)
+ask_nothing(struct sleeper *s)
 {
+	if (!s->raw)
+		vdriver_disable_interrupts(&s->f.gr.vd);
+	else if (s->f.vr.packed)
+		gp_set_event(&s->f.gr, 0, DISABLE);
+}
+
+/* Asks to be told of the next chain. */
+static void
+ask(struct sleeper *s, uint32_t i)
+{
+	struct guest_ring *gr = &s->f.gr;
+
+	if (!s->raw) {
+		(void)vdriver_enable_interrupts(&gr->vd);
+		return;
+	}
 	if (gr->vd.packed)
 		gp_set_event(gr, gr->vd.next_used, i & 1 ? DESC : ENABLE);
 	else
@@ -431,15 +447,14 @@ sleeper_run(void *arg)
 		uint16_t head;
 		uint32_t len;
 
-		if (s->f.vr.packed)
-			gp_set_event(&s->f.gr, 0, DISABLE);
+		ask_nothing(s);
 		/* asked for behind the chain, so that it races with the device's look */
 		gr_add(&s->f.gr, &b, 1, 0, NULL);
 		gr_publish(&s->f.gr);
 		/* a little later each time, to meet the device's look somewhere */
 		for (volatile uint32_t k = 0; k < i % 128; k++)
 			;
-		ask(&s->f.gr, i);
+		ask(s, i);
 		while (!s->lost && !gr_reap(&s->f.gr, &head, &len, NULL)) {
 			s->lost = poll(&p, 1, 10000) != 1 || tries++ > 10000;
 			fix_calls(&s->f);
@@ -450,13 +465,14 @@ sleeper_run(void *arg)
 }
 
 static void
-test_never_lost(bool packed)
+never_lost(bool packed, bool raw)
 {
 	static struct sleeper s;
 	uint32_t done = 0;
 	pthread_t t;
 
 	memset(&s, 0, sizeof(s));
+	s.raw = raw;
 	fix_up_size(&s.f, packed ? 5 : 16, FIX_FEATURES(packed) | F_EVENT_IDX);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, sleeper_run, &s), 0);
 	while (!__atomic_load_n(&s.stop, __ATOMIC_ACQUIRE)) {
@@ -474,7 +490,14 @@ test_never_lost(bool packed)
 		CU_ASSERT_EQUAL(s.f.vr.last_used, (uint16_t)SLEEPER_ROUNDS);
 	fix_down(&s.f);
 }
-FIX_BOTH(test_never_lost)
+
+static void
+test_never_lost(bool packed)
+{
+	never_lost(packed, true);
+	never_lost(packed, false);
+}
+BOTH(test_never_lost)
 
 CU_TestInfo notify_tests[] = {
 	{"need_event against its definition", test_need_event},
@@ -482,14 +505,14 @@ CU_TestInfo notify_tests[] = {
 	{"packed: every event against its definition", test_every_event},
 	{"packed: events at the edges of large rings", test_edges},
 	{"packed: events at slots that do not exist", test_no_such_slot},
-	FIX_TESTS("suppression by flags", test_flags),
-	FIX_TESTS("an event within a chain", test_long_chain),
-	FIX_TESTS("window of the event index", test_event_window),
-	FIX_TESTS("no call eventfd", test_no_call_fd),
-	FIX_TESTS("kick regardless", test_kick),
-	FIX_TESTS("run word", test_run_word),
-	FIX_TESTS("position is published", test_position),
-	FIX_TESTS("takeover from the position", test_takeover),
-	FIX_TESTS("no wake-up is lost", test_never_lost),
+	BOTH_TESTS("suppression by flags", test_flags),
+	BOTH_TESTS("an event within a chain", test_long_chain),
+	BOTH_TESTS("window of the event index", test_event_window),
+	BOTH_TESTS("no call eventfd", test_no_call_fd),
+	BOTH_TESTS("kick regardless", test_kick),
+	BOTH_TESTS("run word", test_run_word),
+	BOTH_TESTS("position is published", test_position),
+	BOTH_TESTS("takeover from the position", test_takeover),
+	BOTH_TESTS("no wake-up is lost", test_never_lost),
 	CU_TEST_INFO_NULL,
 };

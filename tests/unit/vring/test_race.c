@@ -293,7 +293,7 @@ test_len(bool packed)
 	up(&race, packed);
 	run(&race, flip_len, false);
 }
-FIX_BOTH(test_len)
+BOTH(test_len)
 
 static void
 flip_addr(struct race *race, unsigned int i)
@@ -309,7 +309,7 @@ test_addr(bool packed)
 	up(&race, packed);
 	run(&race, flip_addr, false);
 }
-FIX_BOTH(test_addr)
+BOTH(test_addr)
 
 /* An id is looked at once: both values must come, and no other. */
 static void
@@ -430,7 +430,7 @@ test_table_len(bool packed)
 	up_table(&race, packed);
 	run(&race, packed ? flip_table_len_packed : flip_table_len_split, false);
 }
-FIX_BOTH(test_table_len)
+BOTH(test_table_len)
 
 static void
 flip_table_next(struct race *race, unsigned int i)
@@ -477,7 +477,7 @@ test_table(bool packed)
 	up_table(&race, packed);
 	run(&race, flip_table, false);
 }
-FIX_BOTH(test_table)
+BOTH(test_table)
 
 /* What the guest asks to be told changes with each look: it is told or not, and the ring
  * goes on. */
@@ -517,7 +517,7 @@ test_event(bool packed)
 	CU_ASSERT_EQUAL(fix_calls(&race.f), told);
 	fix_down(&race.f);
 }
-FIX_BOTH(test_event)
+BOTH(test_event)
 
 CU_TestInfo race_tests[] = {
 	{"split: avail entry", test_avail},
@@ -527,11 +527,11 @@ CU_TestInfo race_tests[] = {
 	{"packed: a descriptor's flags", test_flags},
 	{"packed: a full ring's first slot", test_round},
 	{"packed: a descriptor's id", test_id},
-	FIX_TESTS("a descriptor's length", test_len),
-	FIX_TESTS("a descriptor's address", test_addr),
-	FIX_TESTS("whole descriptor", test_whole),
-	FIX_TESTS("an indirect table's length", test_table_len),
-	FIX_TESTS("an indirect table and its descriptor", test_table),
-	FIX_TESTS("the event area", test_event),
+	BOTH_TESTS("a descriptor's length", test_len),
+	BOTH_TESTS("a descriptor's address", test_addr),
+	BOTH_TESTS("whole descriptor", test_whole),
+	BOTH_TESTS("an indirect table's length", test_table_len),
+	BOTH_TESTS("an indirect table and its descriptor", test_table),
+	BOTH_TESTS("the event area", test_event),
 	CU_TEST_INFO_NULL,
 };
