@@ -13,6 +13,11 @@ LIB_SRC := $(sort $(wildcard lib/mem/*.c lib/vring/*.c lib/ipc/*.c))
 DRIVER_SRC := $(sort $(wildcard $(DRIVER)/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
 DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/obj/%.o)
+# The driver's side of a ring: for the tests, in neither plugin nor library.
+VDRIVER_SRC := $(sort $(wildcard lib/vdriver/*.c))
+VDRIVER_OBJ := $(VDRIVER_SRC:%.c=$(B)/obj/%.o)
+VDRIVER_INC := -Ilib/include -Ilib/vdriver
+
 LIB_INC := -Ilib/include -Ilib/mem -Ilib/vring -Ilib/ipc
 
 EXAMPLE_DIRS := $(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c))
@@ -34,6 +39,11 @@ $(LIB_OBJ): $(B)/obj/%.o: %.c $(FLAGS_STAMP)
 	$(call say,CC)
 	@mkdir -p $(@D)
 	$(Q)$(compile) $(LIB_INC) -fPIC -c -o $@ $<
+
+$(VDRIVER_OBJ): $(B)/obj/%.o: %.c $(FLAGS_STAMP)
+	$(call say,CC)
+	@mkdir -p $(@D)
+	$(Q)$(compile) $(VDRIVER_INC) -c -o $@ $<
 
 $(DRIVER_OBJ): $(B)/obj/%.o: %.c $(FLAGS_STAMP) $(B)/dpdk.cflags
 	$(call say,CC)
@@ -68,4 +78,4 @@ $(B)/include/rte_eth_virtq.h: $(DRIVER)/rte_eth_virtq.h
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
 
--include $(LIB_OBJ:.o=.d) $(DRIVER_OBJ:.o=.d) $(wildcard $(B)/obj/examples/*/*.d)
+-include $(LIB_OBJ:.o=.d) $(VDRIVER_OBJ:.o=.d) $(DRIVER_OBJ:.o=.d) $(wildcard $(B)/obj/examples/*/*.d)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 #
-# tests/unit/<suite>/*.c together with lib/ make one program, built twice: as
-# the product is, and under the address and undefined-behaviour sanitizers.  The
-# suites of the driver have the driver and DPDK besides.
+# tests/unit/<suite>/*.c and tests/unit/*.c together with lib/ make one program,
+# built twice: as the product is, and under the address and undefined-behaviour
+# sanitizers.  The suites of the driver have the driver and DPDK besides.
 
 UNIT_SUITES := $(patsubst tests/unit/%/,%,$(filter %/,$(wildcard tests/unit/*/)))
 UNIT_SUITES := $(foreach s,$(UNIT_SUITES),$(if $(wildcard tests/unit/$(s)/*.c),$(s)))
@@ -18,13 +18,13 @@ UNIT_ALSO_ipc := tests/vguest/vg_msg.c
 unit_src = $(sort $(wildcard tests/unit/$(1)/*.c)) $(UNIT_COMMON) $(UNIT_ALSO_$(1))
 UNIT_SRC := $(sort $(foreach s,$(UNIT_SUITES),$(call unit_src,$(s))))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
-ASAN_OBJ := $(patsubst %.c,$(B)/asan/obj/%.o,$(LIB_SRC) $(UNIT_SRC))
+ASAN_OBJ := $(patsubst %.c,$(B)/asan/obj/%.o,$(LIB_SRC) $(VDRIVER_SRC) $(UNIT_SRC))
 ASAN_DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/asan/obj/%.o)
-UNIT_INC := $(LIB_INC) -Itests/unit -Itests/vguest
+UNIT_INC := $(LIB_INC) -Ilib/vdriver -Itests/unit -Itests/vguest
 asan_compile = $(compile) $(SANITIZE) -O1 -U_FORTIFY_SOURCE
 
 # What a suite is linked with besides lib/, and what its sources see.
-unit_product = $(LIB_SRC) $(if $(filter $(1),$(UNIT_DRIVER)),$(DRIVER_SRC))
+unit_product = $(LIB_SRC) $(VDRIVER_SRC) $(if $(filter $(1),$(UNIT_DRIVER)),$(DRIVER_SRC))
 unit_libs = $(if $(filter $(1),$(UNIT_DRIVER)),@$(B)/dpdk.libs @$(B)/dpdk.rpath)
 DRIVER_TEST_OBJ := $(filter $(foreach s,$(UNIT_DRIVER),$(B)/obj/tests/unit/$(s)/% \
 	$(B)/asan/obj/tests/unit/$(s)/%),$(UNIT_OBJ) $(ASAN_OBJ))

@@ -2,16 +2,16 @@
 # Copyright (c) 2026 The virtq project
 #
 # The other side of the ring, for the loopback tests and for measurements: light,
-# and the same for every backend.
+# and the same for every backend.  Compiled in one go with lib/vdriver, whose ring it is.
 
 VGUEST := $(B)/tests/vguest
 VGUEST_IPC := $(addprefix lib/ipc/ipc_,check_error.c err.c fd.c field.c msg.c sock.c)
-VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VGUEST_IPC)
+VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VDRIVER_SRC) $(VGUEST_IPC)
+VGUEST_HDR := $(wildcard tests/vguest/*.h lib/vdriver/*.h lib/ipc/*.h lib/include/*.h)
 VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2
 
-$(VGUEST): $(VGUEST_SRC) $(wildcard tests/vguest/*.h lib/ipc/*.h) lib/include/virtq_ipc.h \
-		$(FLAGS_STAMP)
+$(VGUEST): $(VGUEST_SRC) $(VGUEST_HDR) $(FLAGS_STAMP)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) -Ilib/include -Ilib/ipc \
+	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) $(VDRIVER_INC) -Ilib/ipc \
 		-o $@ $(VGUEST_SRC)

@@ -156,7 +156,7 @@ timed_out(const struct vg_run *run)
 				"nothing moved for %u ms: queue pair %u sent %llu packets, %u "
 				"of them still in the ring, and got %llu; link %s",
 				run->o->timeout_ms, f->stream, (unsigned long long)f->tx_seq,
-				f->txq->ring.nbusy, (unsigned long long)f->received,
+				f->txq->ring.vd.nbusy, (unsigned long long)f->received,
 				run->p->link_up ? "up" : "down");
 	}
 	return vg_err("nothing moved for %u ms", run->o->timeout_ms);
@@ -171,7 +171,7 @@ probe_again(struct vg_run *run)
 	for (uint32_t i = 0; i < run->o->pairs; i++) {
 		struct vg_flow *f = &run->flow[i];
 
-		if (run->o->mode < VG_LOOP || f->warm || f->txq->ring.nbusy > 0 ||
+		if (run->o->mode < VG_LOOP || f->warm || f->txq->ring.vd.nbusy > 0 ||
 		    f->floor == f->tx_seq)
 			continue;
 		f->floor = f->tx_seq;

@@ -50,15 +50,6 @@ free_rings(struct fast_run *fr)
 	free(fr->f);
 }
 
-/* Asks for an interrupt that nobody waits for: what it costs the backend. */
-static void
-want_call(struct vg_fast *f)
-{
-	f->ring->last_used = f->ring->packed ? f->first[f->next] : f->last;
-	f->ring->used_wrap = f->used_wrap;
-	vg_ring_want_call(f->ring, true);
-}
-
 /* Once around all queues; how many chains. */
 static inline uint32_t
 turn_all(struct fast_run *fr)
@@ -66,11 +57,12 @@ turn_all(struct fast_run *fr)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < fr->run->p->nqueue; i++) {
-		if (!fr->f[i].ring)
+		if (!fr->f[i].q)
 			continue;
 		n += (i % 2 == 0 ? fr->rx : fr->tx)(&fr->f[i]);
+		/* one that nobody waits for: what it costs the backend */
 		if (fr->run->o->notify)
-			want_call(&fr->f[i]);
+			vdriver_fast_ask_interrupt(&fr->f[i].ring);
 	}
 	return n;
 }
@@ -97,7 +89,7 @@ check_backend(struct fast_run *fr)
 	struct vg_port *p = fr->run->p;
 
 	for (uint32_t i = 0; i < p->nqueue; i++)
-		if (fr->f[i].bad)
+		if (fr->f[i].ring.bad)
 			return vg_err("%s: the backend returned what was not due", p->q[i].name);
 	if (p->be->poll(p) != 0)
 		return -1;

@@ -4,41 +4,23 @@
 #ifndef VG_FAST_H
 #define VG_FAST_H
 
-/*
- * vg_fast.h - a ring whose chains never change: every chain goes back as it came,
- * so that a turn costs little more than the cache misses of the ring itself.
- */
+/* vg_fast.h - a ring of lib/vdriver whose chains never change, and their packets. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vdriver_fast.h"
 #include "vg_port.h"
 
 struct vg_fast {
-	struct vg_ring *ring;
-	struct vg_queue *q;
-	bool in_order;
+	struct vdriver_fast ring;
+	struct vg_queue *q; /* NULL: not in use */
 	bool count_buffers; /* receive: packets may take several buffers */
-	uint16_t nchain;
-	uint16_t next;  /* chain that is due */
-	uint16_t last;  /* split: used index taken */
-	uint16_t avail; /* split: available index told */
-	bool used_wrap, fill_wrap;
 	uint32_t batch, min_batch;
 	uint16_t left; /* buffers still to come of a packet */
-	bool bad;      /* the backend broke the ring or its order */
 	uint64_t packets, bytes, buffers;
-	uint64_t read; /* keeps the compiler from leaving reads out */
-	/* by chain */
-	uint16_t *first; /* head, or first slot */
-	uint16_t *id;
-	uint16_t *ndesc;
-	uint8_t **data; /* where the network header begins */
-	uint32_t *len;  /* of the packet; receive: of the buffer */
-	/* by id */
-	uint16_t *of_id;
-	/* packed: by slot, length, id and flags without wrap bits */
-	uint64_t *word;
+	uint64_t read;  /* keeps the compiler from leaving reads out */
+	uint8_t **data; /* by chain: where the network header begins */
 };
 
 int vg_fast_init(struct vg_fast *f, struct vg_port *p, struct vg_queue *q);

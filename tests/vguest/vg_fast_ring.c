@@ -10,31 +10,11 @@
 #include "vg_log.h"
 #include "vg_pattern.h"
 
-static int
-arrays(struct vg_fast *f, uint32_t n)
-{
-	f->first = calloc(n, sizeof(*f->first));
-	f->id = calloc(n, sizeof(*f->id));
-	f->ndesc = calloc(n, sizeof(*f->ndesc));
-	f->data = calloc(n, sizeof(*f->data));
-	f->len = calloc(n, sizeof(*f->len));
-	f->of_id = calloc(n, sizeof(*f->of_id));
-	f->word = calloc(n, sizeof(*f->word));
-	return f->first && f->id && f->ndesc && f->data && f->len && f->of_id && f->word
-		       ? 0
-		       : vg_err("out of memory");
-}
-
 void
 vg_fast_free(struct vg_fast *f)
 {
-	free(f->first);
-	free(f->id);
-	free(f->ndesc);
+	vdriver_fast_free(&f->ring);
 	free(f->data);
-	free(f->len);
-	free(f->of_id);
-	free(f->word);
 }
 
 /* Bytes of chain c, header included. */
@@ -73,52 +53,29 @@ fill_data(const struct vg_port *p, struct vg_fast *f, const struct vg_span *span
 	if (f->q->rx)
 		return;
 	memset(packet, 0, p->hdr_len);
-	vg_frame_fill(packet + p->hdr_len, f->len[c] - p->hdr_len, f->q->index / 2, c);
+	vg_frame_fill(packet + p->hdr_len, f->ring.len[c] - p->hdr_len, f->q->index / 2, c);
 	for (uint16_t k = 0; k < n; done += span[k++].len)
 		memcpy(buf + span[k].off, packet + done, span[k].len);
-}
-
-/* Packed: what stands in its slots, to be written again each lap. */
-static void
-remember_words(struct vg_fast *f, uint16_t first, uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		const struct vg_pdesc *d = &f->ring->slot[first + i];
-		uint16_t flags = first + i == f->ring->pending_slot && f->ring->pending
-					 ? f->ring->pending_flags
-					 : d->flags;
-
-		flags &= (uint16_t) ~(VG_DESC_AVAIL | VG_DESC_USED);
-		f->word[first + i] = d->len | (uint64_t)d->id << 32 | (uint64_t)flags << 48;
-	}
 }
 
 static int
 add_chain(struct vg_port *p, struct vg_fast *f, uint32_t c)
 {
-	struct vg_ring *r = f->ring;
+	const struct vdriver *vd = f->ring.vd;
 	uint32_t len = chain_bytes(p, f->q, c);
-	bool table = vg_queue_table(p, f->q, c), exact = r->packed || r->in_order;
+	bool table = vg_queue_table(p, f->q, c), exact = vd->packed || vd->in_order;
 	struct vg_span span[VG_MAX_SEGS], next[VG_MAX_SEGS];
-	uint16_t n = vg_layout_cut(p, f->q->lay, len, span), slot = r->next_avail;
+	uint16_t n = vg_layout_cut(p, f->q->lay, len, span);
 	uint16_t after = vg_layout_cut(p, f->q->lay, chain_bytes(p, f->q, c + 1), next);
-	struct vg_seg seg[VG_MAX_SEGS];
+	struct vdriver_seg seg[VG_MAX_SEGS];
 
-	if (exact && !table && r->nfree >= n && r->nfree - n < after &&
-	    stretch(f->q, span, &n, (uint16_t)(r->nfree - n)) != 0)
+	if (exact && !table && vd->nfree >= n && vd->nfree - n < after &&
+	    stretch(f->q, span, &n, (uint16_t)(vd->nfree - n)) != 0)
 		return -1;
 	vg_queue_segs(f->q, c, span, n, seg);
-	if (!vg_ring_add(r, seg, n, table, c))
+	if (!vdriver_fast_add(&f->ring, seg, n, table))
 		return 0;
-	f->len[c] = len;
-	f->id[c] = r->last_id;
-	f->first[c] = r->packed ? slot : r->last_id;
-	f->ndesc[c] = table ? 1 : n;
-	f->of_id[r->last_id] = (uint16_t)c;
 	fill_data(p, f, span, n, c);
-	if (r->packed)
-		remember_words(f, slot, f->ndesc[c]);
-	f->nchain++;
 	return 1;
 }
 
@@ -129,20 +86,17 @@ vg_fast_init(struct vg_fast *f, struct vg_port *p, struct vg_queue *q)
 
 	memset(f, 0, sizeof(*f));
 	f->q = q;
-	f->ring = &q->ring;
-	f->in_order = q->ring.in_order;
 	f->count_buffers = p->o->mergeable && p->o->size_max + p->hdr_len > q->lay->cap;
 	f->batch = p->o->batch;
 	f->min_batch = p->o->min_batch;
-	if (arrays(f, q->ring.size) != 0)
-		return -1;
-	while (added > 0 && q->ring.nfree > 0 && f->nchain < q->lay->count)
-		added = add_chain(p, f, f->nchain);
+	f->data = calloc(q->ring.vd.size, sizeof(*f->data));
+	if (!f->data || vdriver_fast_init(&f->ring, &q->ring.vd) != 0)
+		return vg_err("out of memory");
+	while (added > 0 && q->ring.vd.nfree > 0 && f->ring.nchain < q->lay->count)
+		added = add_chain(p, f, f->ring.nchain);
 	if (added < 0)
 		return -1;
-	f->avail = q->ring.next_avail;
-	f->used_wrap = true;
-	f->fill_wrap = false; /* the first lap is in the ring already */
-	vg_ring_publish(&q->ring);
+	if (vdriver_fast_start(&f->ring))
+		vg_ring_kick(&q->ring);
 	return 0;
 }

@@ -13,8 +13,9 @@
 struct victim {
 	struct vg_port *p;
 	struct vg_queue *q;
-	struct vg_desc d; /* its descriptor; packed: without the wrap bits */
-	struct vg_desc table[4];
+	uint16_t id;
+	struct vring_desc d; /* its descriptor; packed: without the wrap bits */
+	struct vring_desc table[4];
 	uint64_t gpa_table; /* where the table goes: its buffer */
 };
 
@@ -30,33 +31,33 @@ make_table(struct victim *v, uint32_t n)
 {
 	for (uint32_t i = 0; i < 4; i++)
 		v->table[i] = v->d;
-	v->d = (struct vg_desc){v->gpa_table, 16 * n, VG_DESC_INDIRECT, 0};
+	v->d = (struct vring_desc){v->gpa_table, 16 * n, VRING_DESC_F_INDIRECT, 0};
 }
 
 static void
 f_next(struct victim *v)
 {
-	v->d.flags |= VG_DESC_NEXT;
-	v->d.next = v->q->ring.size;
+	v->d.flags |= VRING_DESC_F_NEXT;
+	v->d.next = v->q->ring.vd.size;
 }
 
 static void
 f_loop(struct victim *v)
 {
-	v->d.flags |= VG_DESC_NEXT;
-	v->d.next = v->q->ring.last_id;
+	v->d.flags |= VRING_DESC_F_NEXT;
+	v->d.next = v->id;
 }
 
 /* Packed: every slot says that there is more. */
 static void
 f_endless(struct victim *v)
 {
-	struct vg_ring *r = &v->q->ring;
+	struct vdriver *r = &v->q->ring.vd;
 
-	v->d.flags |= VG_DESC_NEXT;
+	v->d.flags |= VRING_DESC_F_NEXT;
 	for (uint32_t i = 0; i < r->size; i++)
 		if (i != r->pending_slot)
-			r->slot[i] = (struct vg_pdesc){v->d.addr, v->d.len, 0, v->d.flags};
+			r->slot[i] = (struct vring_packed_desc){v->d.addr, v->d.len, 0, v->d.flags};
 }
 
 static void
@@ -92,7 +93,7 @@ f_len_huge(struct victim *v)
 static void
 f_direction(struct victim *v)
 {
-	v->d.flags ^= VG_DESC_WRITE;
+	v->d.flags ^= VRING_DESC_F_WRITE;
 }
 
 static void
@@ -137,21 +138,21 @@ static void
 f_ind_nested(struct victim *v)
 {
 	make_table(v, 1);
-	v->table[0] = (struct vg_desc){v->gpa_table + 16, 16, VG_DESC_INDIRECT, 0};
+	v->table[0] = (struct vring_desc){v->gpa_table + 16, 16, VRING_DESC_F_INDIRECT, 0};
 }
 
 static void
 f_ind_and_next(struct victim *v)
 {
 	make_table(v, 1);
-	v->d.flags |= VG_DESC_NEXT;
+	v->d.flags |= VRING_DESC_F_NEXT;
 }
 
 static void
 f_ind_direction(struct victim *v)
 {
 	make_table(v, 1);
-	v->table[0].flags ^= VG_DESC_WRITE;
+	v->table[0].flags ^= VRING_DESC_F_WRITE;
 }
 
 static void
@@ -165,8 +166,8 @@ static void
 f_ind_loop(struct victim *v)
 {
 	make_table(v, 2);
-	v->table[0].flags |= VG_DESC_NEXT;
-	v->table[1].flags |= VG_DESC_NEXT;
+	v->table[0].flags |= VRING_DESC_F_NEXT;
+	v->table[1].flags |= VRING_DESC_F_NEXT;
 	v->table[0].next = 1;
 	v->table[1].next = 0;
 }
@@ -175,7 +176,7 @@ static void
 f_ind_next(struct victim *v)
 {
 	make_table(v, 2);
-	v->table[0].flags |= VG_DESC_NEXT;
+	v->table[0].flags |= VRING_DESC_F_NEXT;
 	v->table[0].next = 2;
 }
 
@@ -265,30 +266,30 @@ vg_fault_check(const struct vg_opts *o)
 	return 0;
 }
 
-/* The descriptor that vg_ring_add() wrote, and back again. */
+/* The descriptor that vdriver_add() wrote, and back again. */
 static void
 load(struct victim *v)
 {
-	const struct vg_ring *r = &v->q->ring;
-	const struct vg_pdesc *s = &r->slot[r->pending_slot];
+	const struct vdriver *r = &v->q->ring.vd;
+	const struct vring_packed_desc *s = &r->slot[r->pending_slot];
 
 	if (!r->packed)
-		v->d = r->desc[r->last_id];
+		v->d = r->desc[v->id];
 	else
-		v->d = (struct vg_desc){s->addr, s->len, r->write ? VG_DESC_WRITE : 0, 0};
+		v->d = (struct vring_desc){s->addr, s->len, v->q->rx ? VRING_DESC_F_WRITE : 0, 0};
 }
 
 /* Writes the table in the format of the ring. */
 static void
 store_table(const struct victim *v)
 {
-	struct vg_desc *at = vg_mem_ptr(&v->p->mem, v->gpa_table);
+	struct vring_desc *at = vg_mem_ptr(&v->p->mem, v->gpa_table);
 
 	for (uint32_t i = 0; i < 4; i++) {
-		const struct vg_desc *d = &v->table[i];
-		struct vg_pdesc pd = {d->addr, d->len, 0, d->flags};
+		const struct vring_desc *d = &v->table[i];
+		struct vring_packed_desc pd = {d->addr, d->len, 0, d->flags};
 
-		if (v->q->ring.packed)
+		if (v->q->ring.vd.packed)
 			memcpy(&at[i], &pd, sizeof(pd));
 		else
 			at[i] = *d;
@@ -298,45 +299,48 @@ store_table(const struct victim *v)
 static void
 store(struct victim *v)
 {
-	struct vg_ring *r = &v->q->ring;
+	struct vdriver *r = &v->q->ring.vd;
 
 	store_table(v);
 	if (!r->packed) {
-		r->desc[r->last_id] = v->d;
+		r->desc[v->id] = v->d;
 		return;
 	}
 	r->slot[r->pending_slot].addr = v->d.addr;
 	r->slot[r->pending_slot].len = v->d.len;
-	r->pending_flags = (uint16_t)((r->pending_flags & (VG_DESC_AVAIL | VG_DESC_USED)) |
-				      v->d.flags);
+	r->pending_flags =
+		(uint16_t)((r->pending_flags & (VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED)) |
+			   v->d.flags);
 }
 
 bool
 vg_fault_inject(struct vg_port *p, struct vg_queue *q)
 {
 	const struct fault *f = find(p->o->fault);
-	struct vg_ring *r = &q->ring;
+	struct vdriver *vd = &q->ring.vd;
 	/* a buffer that no good chain has */
 	uint64_t buf = q->bufs + (uint64_t)q->lay->count * q->lay->stride;
-	struct vg_seg seg = {buf, q->lay->cap};
+	struct vdriver_seg seg = {buf, q->lay->cap, q->rx};
 	struct victim v = {.p = p, .q = q, .gpa_table = buf};
+	int id;
 
-	vg_ring_publish(r);
+	vg_ring_publish(&q->ring);
 	/* these write all over the ring, and wait until it is empty */
-	if ((f->when & TX_ONLY) && r->nbusy > 0)
+	if ((f->when & TX_ONLY) && vd->nbusy > 0)
 		return false;
-	if (!vg_ring_add(r, &seg, 1, false, 0))
+	id = vg_ring_add(&q->ring, &seg, 1, false, VG_RING_BAD);
+	if (id < 0)
 		return false;
-	r->chain[r->last_id].bad = true;
+	v.id = (uint16_t)id;
 	q->frozen = true;
 	load(&v);
 	if (f->spoil)
 		f->spoil(&v);
 	store(&v);
 	if (strcmp(f->name, "head") == 0)
-		r->avail->ring[(r->next_avail - 1u) & (r->size - 1u)] = r->size;
+		vd->avail->ring[(vd->next_avail - 1u) & (vd->size - 1u)] = vd->size;
 	if (strcmp(f->name, "jump") == 0)
-		r->next_avail = (uint16_t)(r->next_avail + r->size);
-	vg_ring_publish(r);
+		vd->next_avail = (uint16_t)(vd->next_avail + vd->size);
+	vg_ring_publish(&q->ring);
 	return true;
 }

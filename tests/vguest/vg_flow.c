@@ -27,11 +27,11 @@ is_canary(const uint8_t *p, uint32_t n)
 static bool
 rx_post(struct vg_run *run, struct vg_queue *q, uint32_t i)
 {
-	struct vg_seg seg[VG_MAX_SEGS];
+	struct vdriver_seg seg[VG_MAX_SEGS];
 
 	memset(vg_buf(run->p, q, i), VG_CANARY, q->lay->stride);
 	vg_queue_segs(q, i, q->lay->seg, q->lay->nseg, seg);
-	return vg_ring_add(&q->ring, seg, q->lay->nseg, vg_queue_table(run->p, q, i), i);
+	return vg_ring_add(&q->ring, seg, q->lay->nseg, vg_queue_table(run->p, q, i), i) >= 0;
 }
 
 int
@@ -68,14 +68,14 @@ send_one(struct vg_run *run, struct vg_flow *f)
 {
 	uint32_t len = vg_frame_len(run->o, f->stream, f->tx_seq), done = 0;
 	struct vg_span span[VG_MAX_SEGS];
-	struct vg_seg seg[VG_MAX_SEGS];
+	struct vdriver_seg seg[VG_MAX_SEGS];
 	struct vg_queue *q = f->txq;
 	uint32_t i = q->spare[q->nspare - 1];
 	uint16_t n = vg_layout_cut(run->p, q->lay, len + run->p->hdr_len, span);
 	uint8_t *buf = vg_buf(run->p, q, i);
 
 	vg_queue_segs(q, i, span, n, seg);
-	if (!vg_ring_add(&q->ring, seg, n, vg_queue_table(run->p, q, f->tx_seq), i))
+	if (vg_ring_add(&q->ring, seg, n, vg_queue_table(run->p, q, f->tx_seq), i) < 0)
 		return false;
 	q->nspare--;
 	memset(run->scratch, 0, run->p->hdr_len);
@@ -174,7 +174,7 @@ take_buffer(struct vg_run *run, struct vg_queue *q, const struct vg_back *b, uin
 static int
 check_header(const struct vg_run *run, const struct vg_queue *q, uint32_t have)
 {
-	struct vg_net_hdr h = {.num_buffers = 1};
+	struct virtio_net_hdr h = {.num_buffers = 1};
 
 	if (have < run->p->hdr_len)
 		return vg_err("%s: %u bytes are no whole network header", q->name, have);
@@ -312,11 +312,11 @@ vg_flow_done(const struct vg_run *run, const struct vg_flow *f)
 	case VG_RX:
 		return f->received >= f->target;
 	case VG_TX:
-		return f->tx_seq >= f->target && f->txq->ring.nbusy == 0;
+		return f->tx_seq >= f->target && f->txq->ring.vd.nbusy == 0;
 	case VG_LOOP:
 	case VG_PINGPONG:
 		break;
 	}
-	return f->tx_seq >= f->target && f->txq->ring.nbusy == 0 &&
+	return f->tx_seq >= f->target && f->txq->ring.vd.nbusy == 0 &&
 	       (f->rx_seq >= f->target || f->floor >= f->target);
 }

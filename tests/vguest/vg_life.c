@@ -28,7 +28,7 @@ drain(struct vg_run *run)
 
 		if (vg_flow_receive(run, f, UINT32_MAX) < 0 || vg_flow_reap(run, f) < 0)
 			return -1;
-		f->floor = f->tx_seq - f->txq->ring.nbusy;
+		f->floor = f->tx_seq - f->txq->ring.vd.nbusy;
 	}
 	return 0;
 }
@@ -38,7 +38,7 @@ check_positions(const struct vg_run *run)
 {
 	for (uint32_t i = 0; i < run->p->nqueue; i++) {
 		const struct vg_queue *q = &run->p->q[i];
-		uint16_t truth = vg_ring_position(&q->ring);
+		uint16_t truth = vdriver_position(&q->ring.vd);
 
 		if (q->pos != truth)
 			return vg_err("%s: the backend says it stopped at 0x%x, and its last used "
@@ -72,7 +72,7 @@ pick_up(struct vg_run *run)
 	if (p->be->lost(p) != 0 || drain(run) != 0)
 		return -1;
 	for (uint32_t i = 0; !p->pos_known && i < p->nqueue; i++)
-		p->q[i].pos = vg_ring_position(&p->q[i].ring);
+		p->q[i].pos = vdriver_position(&p->q[i].ring.vd);
 	if (check_positions(run) != 0)
 		return -1;
 	for (uint32_t i = 0; i < run->o->pairs; i++)

@@ -4,7 +4,7 @@
 /*
  * vguest - a guest's network driver and the device under it in one process, for
  * tests and measurements of eth_virtq and net_vhost.  It shares no code with the
- * device side: lib/vring and this program read the specification separately.
+ * device side: lib/vdriver and lib/vring read the specification separately.
  *
  * Exit status: 0 all as it should be, 1 not, 2 wrong usage.
  */

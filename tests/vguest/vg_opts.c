@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vg_abi.h"
+#include "virtio_abi.h"
+
 #include "vg_fault.h"
 #include "vg_log.h"
 #include "vg_mem.h"
@@ -485,11 +486,14 @@ vg_opts_parse(struct vg_opts *o, int argc, char **argv)
 uint64_t
 vg_opts_features(const struct vg_opts *o)
 {
-	return (o->mergeable ? VG_F_MRG_RXBUF : 0) | (o->packed ? VG_F_PACKED : 0) |
-	       (o->in_order ? VG_F_IN_ORDER : 0) | (o->event_idx ? VG_F_EVENT_IDX : 0) |
-	       (o->indirect != VG_IND_OFF ? VG_F_INDIRECT : 0) |
-	       (o->any_layout ? VG_F_ANY_LAYOUT : 0) | (o->legacy ? 0 : VG_F_VERSION_1) |
-	       (o->pairs > 1 ? VG_F_MQ | VG_F_CTRL_VQ : 0);
+	return (o->mergeable ? VG_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
+	       (o->packed ? VG_BIT(VIRTIO_F_RING_PACKED) : 0) |
+	       (o->in_order ? VG_BIT(VIRTIO_F_IN_ORDER) : 0) |
+	       (o->event_idx ? VG_BIT(VIRTIO_F_EVENT_IDX) : 0) |
+	       (o->indirect != VG_IND_OFF ? VG_BIT(VIRTIO_F_INDIRECT_DESC) : 0) |
+	       (o->any_layout ? VG_BIT(VIRTIO_F_ANY_LAYOUT) : 0) |
+	       (o->legacy ? 0 : VG_BIT(VIRTIO_F_VERSION_1)) |
+	       (o->pairs > 1 ? VG_BIT(VIRTIO_NET_F_MQ) | VG_BIT(VIRTIO_NET_F_CTRL_VQ) : 0);
 }
 
 uint32_t

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define VG_BIT(n) (1ull << (n))
+
 #define VG_MAX_PAIRS 128u
 #define VG_MAX_PORTS 256u
 #define VG_MAX_FRAME 65535u

@@ -109,7 +109,6 @@ ring_config(const struct vg_port *p, const struct vg_queue *q)
 		.features = p->features,
 		.size = (uint16_t)(q->rx ? p->o->rx_ring : p->o->tx_ring),
 		.max_segs = tables(p->o, q->rx) ? q->lay->nseg : 0,
-		.write = q->rx,
 		.shuffle = !p->o->perf,
 	};
 }
@@ -182,7 +181,7 @@ vg_port_reset(struct vg_port *p)
 		struct vg_queue *q = &p->q[i];
 
 		vg_ring_reset(&q->ring, !p->o->perf);
-		q->pos = vg_ring_position(&q->ring);
+		q->pos = vdriver_position(&q->ring.vd);
 		q->frozen = false;
 		q->nspare = q->lay->count;
 		for (uint32_t k = 0; k < q->nspare; k++)
@@ -211,12 +210,12 @@ vg_layout_cut(const struct vg_port *p, const struct vg_layout *lay, uint32_t len
 
 void
 vg_queue_segs(const struct vg_queue *q, uint32_t i, const struct vg_span *span, uint16_t n,
-	      struct vg_seg *seg)
+	      struct vdriver_seg *seg)
 {
 	uint64_t at = q->bufs + (uint64_t)i * q->lay->stride;
 
 	for (uint16_t k = 0; k < n; k++)
-		seg[k] = (struct vg_seg){at + span[k].off, span[k].len};
+		seg[k] = (struct vdriver_seg){at + span[k].off, span[k].len, q->rx};
 }
 
 bool

@@ -111,7 +111,7 @@ uint16_t vg_layout_cut(const struct vg_port *p, const struct vg_layout *lay, uin
 
 /* Chain of buffer i with these pieces. */
 void vg_queue_segs(const struct vg_queue *q, uint32_t i, const struct vg_span *span, uint16_t n,
-		   struct vg_seg *seg);
+		   struct vdriver_seg *seg);
 
 /* Whether a chain of this queue goes into a table. */
 bool vg_queue_table(const struct vg_port *p, const struct vg_queue *q, uint64_t nth);

@@ -15,7 +15,7 @@
 
 typedef uint64_t __attribute__((may_alias)) word;
 
-#define WRAP 0x8000u
+#define WRAP VRING_PACKED_WRAP
 
 static struct virtq_ipc_ring_pos
 load_pos(const struct virtq_ipc_state_queue *s)
@@ -29,7 +29,7 @@ load_pos(const struct virtq_ipc_state_queue *s)
 
 /* Length, id and flags of a descriptor. */
 static word *
-half(const struct vg_ring *r, uint16_t at)
+half(const struct vdriver *r, uint16_t at)
 {
 	return (word *)&r->slot[at & ~WRAP].len;
 }
@@ -37,32 +37,32 @@ half(const struct vg_ring *r, uint16_t at)
 static uint64_t
 used_half(const struct virtq_ipc_used *e)
 {
-	uint64_t flags = e->slot & WRAP ? VG_DESC_AVAIL | VG_DESC_USED : 0;
+	uint64_t flags = e->slot & WRAP ? VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED : 0;
 
 	if (e->len > 0)
-		flags |= VG_DESC_WRITE;
+		flags |= VRING_DESC_F_WRITE;
 	return e->len | (uint64_t)e->id << 32 | flags << 48;
 }
 
 static bool
-is_used(const struct vg_ring *r, const struct virtq_ipc_used *e)
+is_used(const struct vdriver *r, const struct virtq_ipc_used *e)
 {
 	return __atomic_load_n(half(r, e->slot), __ATOMIC_ACQUIRE) == used_half(e);
 }
 
 /* Whether nobody has touched the descriptor since the guest gave it. */
 static bool
-is_available(const struct vg_ring *r, uint16_t at)
+is_available(const struct vdriver *r, uint16_t at)
 {
 	uint16_t flags = (uint16_t)(__atomic_load_n(half(r, at), __ATOMIC_ACQUIRE) >> 48);
 	bool wrap = at & WRAP;
 
-	return !!(flags & VG_DESC_AVAIL) == wrap && !!(flags & VG_DESC_USED) != wrap;
+	return !!(flags & VRING_PACKED_F_AVAIL) == wrap && !!(flags & VRING_PACKED_F_USED) != wrap;
 }
 
 /* Slots from one place to another that lies at most a ring behind it. */
 static uint32_t
-distance(const struct vg_ring *r, uint16_t from, uint16_t to)
+distance(const struct vdriver *r, uint16_t from, uint16_t to)
 {
 	uint32_t lap = (from ^ to) & WRAP ? r->size : 0;
 
@@ -70,7 +70,7 @@ distance(const struct vg_ring *r, uint16_t from, uint16_t to)
 }
 
 static bool
-in_ring(const struct vg_ring *r, uint16_t at)
+in_ring(const struct vdriver *r, uint16_t at)
 {
 	return (at & ~WRAP) < r->size;
 }
@@ -78,10 +78,10 @@ in_ring(const struct vg_ring *r, uint16_t at)
 /* The first descriptor is used: the others must be, as long as the guest has not
  * taken it and given new ones. */
 static enum vg_moment
-behind_first(const struct vg_ring *r, const struct virtq_ipc_state_queue *s,
+behind_first(const struct vdriver *r, const struct virtq_ipc_state_queue *s,
 	     struct virtq_ipc_ring_pos pos)
 {
-	if (vg_ring_position(r) != pos.used)
+	if (vdriver_position(r) != pos.used)
 		return VG_AT_MADE;
 	for (uint16_t k = 0; k < pos.pending; k++)
 		if (!in_ring(r, s->journal[k].slot) || !is_used(r, &s->journal[k]))
@@ -90,7 +90,7 @@ behind_first(const struct vg_ring *r, const struct virtq_ipc_state_queue *s,
 }
 
 enum vg_moment
-vg_recover_moment(const struct vg_ring *r, const struct virtq_ipc_state_queue *s)
+vg_recover_moment(const struct vdriver *r, const struct virtq_ipc_state_queue *s)
 {
 	struct virtq_ipc_ring_pos pos = load_pos(s);
 	uint16_t n = pos.pending;
@@ -109,7 +109,7 @@ static int
 check_journal(const struct vg_queue *q, const struct virtq_ipc_state_queue *s,
 	      struct virtq_ipc_ring_pos pos)
 {
-	const struct vg_ring *r = &q->ring;
+	const struct vdriver *r = &q->ring.vd;
 	uint32_t slots = distance(r, pos.used, pos.avail), next = 0;
 
 	if (pos.pending > VIRTQ_IPC_JOURNAL || slots > r->size || s->journal[0].slot != pos.used)
@@ -132,7 +132,7 @@ check_journal(const struct vg_queue *q, const struct virtq_ipc_state_queue *s,
 static int
 finish(const struct vg_queue *q, const struct virtq_ipc_state_queue *s, uint16_t n)
 {
-	const struct vg_ring *r = &q->ring;
+	const struct vdriver *r = &q->ring.vd;
 	bool made = true;
 
 	for (uint16_t k = n; k-- > 0;) {
@@ -159,17 +159,17 @@ recover_packed(struct vg_port *p, struct vg_queue *q, const struct virtq_ipc_sta
 	/* not valid: nothing was done, and where it was to begin still holds */
 	if (!(pos.flags & VIRTQ_IPC_POS_VALID))
 		return 0;
-	if (!in_ring(&q->ring, pos.avail) || !in_ring(&q->ring, pos.used))
+	if (!in_ring(&q->ring.vd, pos.avail) || !in_ring(&q->ring.vd, pos.used))
 		return vg_err("%s: the state page says 0x%x/0x%x in a ring of %u", q->name,
-			      pos.avail, pos.used, q->ring.size);
+			      pos.avail, pos.used, q->ring.vd.size);
 	if (pos.pending > 0 && check_journal(q, s, pos) != 0)
 		return -1;
-	moment = vg_recover_moment(&q->ring, s);
+	moment = vg_recover_moment(&q->ring.vd, s);
 	/* --kill=made: one store later than it died, for which it would hardly be met */
 	if (p->o->kills && p->o->kill_at == VG_AT_MADE && moment == VG_AT_TORN) {
 		if (finish(q, s, pos.pending) != 0)
 			return -1;
-		moment = vg_recover_moment(&q->ring, s);
+		moment = vg_recover_moment(&q->ring.vd, s);
 	}
 	if (moment == VG_AT_WRONG)
 		return vg_err("%s: the first used descriptor of a burst was written before others",
@@ -185,11 +185,11 @@ recover_packed(struct vg_port *p, struct vg_queue *q, const struct virtq_ipc_sta
 static int
 recover_split(struct vg_queue *q, const struct virtq_ipc_state_queue *s)
 {
-	uint16_t truth = __atomic_load_n(&q->ring.used->idx, __ATOMIC_ACQUIRE);
+	uint16_t truth = __atomic_load_n(&q->ring.vd.used->idx, __ATOMIC_ACQUIRE);
 	struct virtq_ipc_ring_pos pos = load_pos(s);
 
 	if ((pos.flags & VIRTQ_IPC_POS_VALID) &&
-	    (pos.pending || (uint16_t)(truth - pos.used) > q->ring.size))
+	    (pos.pending || (uint16_t)(truth - pos.used) > q->ring.vd.size))
 		return vg_err("%s: the used index is %u, and the state page says %u, %u pending",
 			      q->name, truth, pos.used, pos.pending);
 	q->pos = truth;
@@ -203,7 +203,7 @@ vg_recover(struct vg_port *p, const struct virtq_ipc_state *state)
 		struct vg_queue *q = &p->q[i];
 		const struct virtq_ipc_state_queue *s = &state->queue[i];
 
-		if ((q->ring.packed ? recover_packed(p, q, s) : recover_split(q, s)) != 0)
+		if ((q->ring.vd.packed ? recover_packed(p, q, s) : recover_split(q, s)) != 0)
 			return -1;
 	}
 	return 0;

@@ -11,7 +11,7 @@
 #include "vg_port.h"
 
 /* How far the PMD is with returning a burst. */
-enum vg_moment vg_recover_moment(const struct vg_ring *r, const struct virtq_ipc_state_queue *s);
+enum vg_moment vg_recover_moment(const struct vdriver *r, const struct virtq_ipc_state_queue *s);
 
 /* Finishes what it had begun, and sets q->pos: 0, or -1 after vg_err() if it left
  * what it must not. */

@@ -208,12 +208,12 @@ vring_setup(struct vhost *v, const struct vg_queue *q)
 	const struct vg_ring *r = &q->ring;
 	struct vhost_msg m = {.u.addr = {
 				      .index = q->index,
-				      .desc = (uintptr_t)r->desc,
-				      .used = (uintptr_t)r->used,
-				      .avail = (uintptr_t)r->avail,
+				      .desc = (uintptr_t)r->vd.desc,
+				      .used = (uintptr_t)r->vd.used,
+				      .avail = (uintptr_t)r->vd.avail,
 			      }};
 
-	if (set_state(v, SET_VRING_NUM, q->index, r->size) != 0 ||
+	if (set_state(v, SET_VRING_NUM, q->index, r->vd.size) != 0 ||
 	    set_state(v, SET_VRING_BASE, q->index, q->pos) != 0 ||
 	    vhost_send(v, &m, SET_VRING_ADDR, sizeof(m.u.addr), -1) != 0 ||
 	    set_u64(v, SET_VRING_CALL, q->index, r->call) != 0 ||

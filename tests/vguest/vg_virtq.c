@@ -283,14 +283,14 @@ fill_start(struct vg_port *p, struct virtq *v, struct virtq_ipc_start *s)
 	s->rx.mode = VIRTQ_IPC_RX_PROMISC;
 	s->rx.pairs = p->o->pairs;
 	for (uint32_t i = 0; i < p->nqueue; i++) {
-		const struct vg_ring *r = &p->q[i].ring;
+		const struct vdriver *r = &p->q[i].ring.vd;
 
 		s->queue[i] = (struct virtq_ipc_queue){
 			.flags = VIRTQ_IPC_Q_ENABLED,
 			.size = r->size,
-			.desc = r->gpa_desc,
-			.driver = r->gpa_driver,
-			.device = r->gpa_device,
+			.desc = r->addr.desc,
+			.driver = r->addr.driver,
+			.device = r->addr.device,
 			.pos = {p->q[i].pos, p->q[i].pos, VIRTQ_IPC_POS_VALID, 0},
 		};
 	}
@@ -393,7 +393,7 @@ virtq_moment(struct vg_port *p)
 	enum vg_moment m = VG_AT_ANY;
 
 	for (uint32_t i = 0; v && v->state && i < p->nqueue; i++) {
-		m = vg_recover_moment(&p->q[i].ring, &v->state->queue[i]);
+		m = vg_recover_moment(&p->q[i].ring.vd, &v->state->queue[i]);
 		if (m != VG_AT_ANY)
 			break;
 	}

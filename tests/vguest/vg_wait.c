@@ -26,14 +26,15 @@ want_calls(struct vg_run *run, bool want)
 {
 	for (uint32_t i = 0; i < run->p->nqueue; i++)
 		if (awaited(run, &run->p->q[i]))
-			vg_ring_want_call(&run->p->q[i].ring, want);
+			(want ? vdriver_ask_interrupt
+			      : vdriver_disable_interrupts)(&run->p->q[i].ring.vd);
 }
 
 static bool
 any_used(const struct vg_run *run)
 {
 	for (uint32_t i = 0; i < run->p->nqueue; i++)
-		if (awaited(run, &run->p->q[i]) && vg_ring_has_used(&run->p->q[i].ring))
+		if (awaited(run, &run->p->q[i]) && vdriver_has_used(&run->p->q[i].ring.vd))
 			return true;
 	return false;
 }
@@ -56,7 +57,7 @@ check_call(struct vg_run *run, uint32_t i)
 {
 	const struct vg_queue *q = &run->p->q[i];
 	struct pollfd p = {.fd = q->ring.call, .events = POLLIN};
-	bool used = awaited(run, q) && vg_ring_has_used(&q->ring);
+	bool used = awaited(run, q) && vdriver_has_used(&q->ring.vd);
 
 	if (take_call(run, q->ring.call) || !used)
 		return 0;
@@ -74,7 +75,7 @@ let_settle(const struct vg_run *run)
 	uint32_t i = 0;
 
 	while (i < run->p->nqueue && __rdtsc() < until) {
-		if (!awaited(run, &run->p->q[i]) || vg_ring_has_used(&run->p->q[i].ring))
+		if (!awaited(run, &run->p->q[i]) || vdriver_has_used(&run->p->q[i].ring.vd))
 			i++;
 	}
 }

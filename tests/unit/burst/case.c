@@ -62,13 +62,13 @@ case_fail(const struct world *w, const char *what)
 void
 case_begin(struct test_case *c)
 {
-	for (unsigned int r = 0; r < REGIONS; r++)
-		memcpy(worlds[0].host[r], noise + r * REG_SIZE, REG_SIZE);
+	for (unsigned int r = 0; r < RAM_REGIONS; r++)
+		memcpy(worlds[0].ram.view[r], noise + r * RAM_SIZE, RAM_SIZE);
 	ring_init(&c->ring, &c->r, c->size, c->features, c->start, !c->rx);
 	/* through the border of A and B, then what the ring is not in */
-	c->next = REG_A_ADDR + rnd_below(&c->r, REG_SIZE);
-	c->end = REG_HOLE;
-	c->spare = c->ring.begin < REG_D_ADDR ? REG_D_ADDR : REG_C_ADDR;
+	c->next = RAM_A_ADDR + rnd_below(&c->r, RAM_SIZE);
+	c->end = RAM_HOLE;
+	c->spare = c->ring.begin < RAM_D_ADDR ? RAM_D_ADDR : RAM_C_ADDR;
 }
 
 uint64_t
@@ -80,7 +80,7 @@ case_alloc(struct test_case *c, uint32_t len)
 		if (!c->spare)
 			return 0;
 		at = c->spare;
-		c->end = at + REG_SIZE;
+		c->end = at + RAM_SIZE;
 		c->spare = 0;
 	}
 	if (len > c->end - at)

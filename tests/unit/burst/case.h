@@ -34,7 +34,7 @@ struct test_case {
 };
 
 /* Bytes to fill memory and packets with. */
-#define NOISE_BYTES (REGIONS * REG_SIZE)
+#define NOISE_BYTES (RAM_REGIONS * RAM_SIZE)
 extern uint8_t noise[NOISE_BYTES];
 
 /* Before all cases. */

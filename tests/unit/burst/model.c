@@ -34,8 +34,7 @@ must_alloc(size_t size)
 void
 model_init(void)
 {
-	for (unsigned int r = 0; r < REGIONS; r++)
-		model.mem.host[r] = must_alloc(REG_SIZE);
+	ram_init_guarded(&model.ram, RAM_SIZE, WORLDS);
 	for (unsigned int i = 0; i < BURST_MAX; i++)
 		flat[i].data = must_alloc(FLAT_MAX);
 }
@@ -43,8 +42,7 @@ model_init(void)
 void
 model_free(void)
 {
-	for (unsigned int r = 0; r < REGIONS; r++)
-		free(model.mem.host[r]);
+	ram_free_guarded(&model.ram);
 	for (unsigned int i = 0; i < BURST_MAX; i++)
 		free(flat[i].data);
 }
@@ -54,8 +52,8 @@ model_start(const struct ring *ring)
 {
 	model.ring = ring;
 	model.done = 0;
-	for (unsigned int r = 0; r < REGIONS; r++)
-		memcpy(model.mem.host[r], worlds[0].host[r], REG_SIZE);
+	for (unsigned int r = 0; r < RAM_REGIONS; r++)
+		memcpy(model.ram.view[r], worlds[0].ram.view[r], RAM_SIZE);
 }
 
 void
@@ -79,7 +77,7 @@ put_used(uint32_t k)
 	const struct posted *p = &g->p[k];
 
 	if (g->packed) {
-		struct raw *d = world_ptr(&model.mem, g->cfg.addr.desc + 16ull * p->first);
+		struct raw *d = ram_ptr(&model.ram, g->cfg.addr.desc + 16ull * p->first);
 		uint16_t wrap = d->word[1] & D_AVAIL;
 
 		if (used[k].written == NOT_WRITTEN)
@@ -89,7 +87,7 @@ put_used(uint32_t k)
 		d->word[1] = (uint16_t)((wrap ? D_AVAIL | D_USED : 0) |
 					(used[k].len ? D_WRITE : 0));
 	} else {
-		uint16_t *area = world_ptr(&model.mem, g->cfg.addr.device);
+		uint16_t *area = ram_ptr(&model.ram, g->cfg.addr.device);
 		uint32_t at = (uint16_t)(g->cfg.used + k) % g->cfg.size;
 		uint32_t e[2] = {used[k].written, used[k].len};
 
@@ -102,8 +100,8 @@ put_used(uint32_t k)
 static const char *
 check_memory(void)
 {
-	for (unsigned int r = 0; r < REGIONS; r++)
-		if (memcmp(model.mem.host[r], worlds[0].host[r], REG_SIZE) != 0)
+	for (unsigned int r = 0; r < RAM_REGIONS; r++)
+		if (memcmp(model.ram.view[r], worlds[0].ram.view[r], RAM_SIZE) != 0)
 			return "the guest's memory is not what the model has";
 	return NULL;
 }
@@ -131,7 +129,7 @@ gather(const struct posted *p, uint8_t *to)
 
 	for (uint32_t i = 0; i < p->n; i++) {
 		if (p->buf[i].len > 0)
-			world_read(&model.mem, p->buf[i].addr, to + done, p->buf[i].len);
+			ram_read(&model.ram, p->buf[i].addr, to + done, p->buf[i].len);
 		done += p->buf[i].len;
 	}
 	return done;
@@ -195,7 +193,7 @@ scatter(uint32_t k, const uint8_t *from, uint32_t len)
 		uint32_t part = RTE_MIN(p->buf[i].len, len);
 
 		if (part > 0)
-			world_write(&model.mem, p->buf[i].addr, from, part);
+			ram_write(&model.ram, p->buf[i].addr, from, part);
 		from += part;
 		len -= part;
 	}

@@ -14,8 +14,8 @@
 
 struct model {
 	const struct ring *ring;
-	uint32_t done;    /* chains that were given back */
-	struct world mem; /* only its memory counts */
+	uint32_t done; /* chains that were given back */
+	struct guest_ram ram;
 };
 
 extern struct model model;

@@ -3,70 +3,14 @@
 
 #include "ring.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#define WRAP 0x8000u
-
-/* Slot k of a packed ring, counted from where it began, and its wrap counter. */
-static uint32_t
-slot_of(const struct ring *g, uint32_t k, bool *wrap)
-{
-	uint32_t at = (g->cfg.avail & ~WRAP) + k;
-
-	*wrap = g->cfg.avail & WRAP;
-	if (at >= g->cfg.size) {
-		at -= g->cfg.size;
-		*wrap = !*wrap;
-	}
-	return at;
-}
-
-static struct raw *
-raw_at(const struct ring *g, uint32_t i)
-{
-	return world_ptr(&worlds[0], g->cfg.addr.desc + 16ull * i);
-}
-
-/* Every slot as the device left it one round ago. */
-static void
-make_all_used(struct ring *g)
-{
-	for (uint32_t k = 0; k < g->cfg.size; k++) {
-		bool wrap;
-		uint16_t *flags = &raw_at(g, slot_of(g, k, &wrap))->word[1];
-
-		*flags &= (uint16_t) ~(D_AVAIL | D_USED);
-		if (!wrap)
-			*flags |= D_AVAIL | D_USED;
-	}
-}
-
-static void
-shuffle(struct ring *g, struct rnd *r)
-{
-	bool straight = one_in(r, 2);
-
-	g->order = calloc(g->cfg.size, sizeof(*g->order));
-	if (!g->order)
-		abort();
-	for (uint32_t i = 0; i < g->cfg.size; i++)
-		g->order[i] = (uint16_t)i;
-	for (uint32_t i = g->cfg.size; i > 1 && !straight; i--) {
-		uint32_t j = rnd_below(r, i);
-		uint16_t t = g->order[i - 1];
-
-		g->order[i - 1] = g->order[j];
-		g->order[j] = t;
-	}
-}
 
 static void
 place(struct ring *g, struct rnd *r)
 {
 	uint64_t n = g->cfg.size, event = g->event_idx ? 2 : 0;
 	uint64_t desc = 16 * n, driver = 4 + 2 * n + event, device = 4 + 8 * n + event;
-	uint64_t base = one_in(r, 2) ? REG_C_ADDR : REG_D_ADDR, at = base + REG_SIZE;
+	uint64_t base = one_in(r, 2) ? RAM_C_ADDR : RAM_D_ADDR, at = base + RAM_SIZE;
 
 	if (g->packed) {
 		driver = 4;
@@ -95,6 +39,8 @@ void
 ring_init(struct ring *g, struct rnd *r, uint32_t size, uint64_t features, uint16_t start,
 	  bool write)
 {
+	struct gr_config c = {.size = size, .start = start, .features = features};
+
 	memset(g, 0, sizeof(*g));
 	g->packed = features & (1ull << VIRTIO_F_RING_PACKED);
 	g->event_idx = features & (1ull << VIRTIO_F_EVENT_IDX);
@@ -106,110 +52,48 @@ ring_init(struct ring *g, struct rnd *r, uint32_t size, uint64_t features, uint1
 	g->cfg.avail = start;
 	g->cfg.used = start;
 	place(g, r);
+	c.desc = g->cfg.addr.desc;
+	c.driver = g->cfg.addr.driver;
+	c.device = g->cfg.addr.device;
 	if (g->packed) {
-		make_all_used(g);
-		return;
+		/* any number that no other chain in flight has */
+		c.id_first = (uint16_t)(start * 3u);
+		c.id_step = 509;
 	}
-	shuffle(g, r);
-	((uint16_t *)world_ptr(&worlds[0], g->cfg.addr.driver))[1] = start;
-	((uint16_t *)world_ptr(&worlds[0], g->cfg.addr.device))[1] = start;
+	gr_init(&g->gr, &worlds[0].ram, &c);
+	if (!g->packed && one_in(r, 2))
+		vdriver_shuffle(&g->gr.vd, rnd(r));
 }
 
 void
 ring_free(struct ring *g)
 {
-	free(g->order);
-	g->order = NULL;
-}
-
-static uint16_t
-direction(const struct ring *g)
-{
-	return g->write ? D_WRITE : 0;
-}
-
-static void
-post_split(struct ring *g, const struct raw *d, uint32_t n, struct posted *p)
-{
-	p->first = g->order[g->taken];
-	p->id = (uint16_t)p->first;
-	for (uint32_t i = 0; i < n; i++) {
-		struct raw *to = raw_at(g, g->order[g->taken + i]);
-
-		*to = d[i];
-		if (i + 1 < n) {
-			to->word[0] |= D_NEXT;
-			to->word[1] = g->order[g->taken + i + 1];
-		}
-	}
-	*ring_avail_entry(g, g->n) = p->id;
-}
-
-static void
-post_packed(struct ring *g, const struct raw *d, uint32_t n, struct posted *p)
-{
-	bool wrap;
-
-	p->first = slot_of(g, g->taken, &wrap);
-	/* any number that no other chain in flight has */
-	p->id = (uint16_t)(g->n * 509u + g->cfg.avail * 3u);
-	for (uint32_t i = 0; i < n; i++) {
-		struct raw *to = raw_at(g, slot_of(g, g->taken + i, &wrap));
-		uint16_t flags = d[i].word[0];
-
-		*to = d[i];
-		flags |= wrap ? D_AVAIL : D_USED;
-		if (i + 1 < n)
-			flags |= D_NEXT;
-		/* the last one's is what counts (2.7.6) */
-		to->word[0] = p->id;
-		to->word[1] = flags;
-	}
-}
-
-/* Entries of an indirect table; a split one is chained, a packed one is not. */
-static void
-fill_table(struct ring *g, const struct buf *buf, uint32_t n, uint64_t table)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		struct raw d = {buf[i].addr, buf[i].len, {direction(g), (uint16_t)(i + 1)}};
-
-		if (g->packed) {
-			d.word[0] = 0x7777; /* reserved: ignored */
-			d.word[1] = direction(g);
-		} else if (i + 1 < n) {
-			d.word[0] |= D_NEXT;
-		}
-		world_write(&worlds[0], table + 16ull * i, &d, sizeof(d));
-	}
+	gr_free(&g->gr);
 }
 
 bool
 ring_post(struct ring *g, const struct buf *buf, uint32_t n, uint64_t table)
 {
 	struct posted *p = &g->p[g->n];
-	uint32_t slots = table ? 1 : n;
-	struct raw d[MAX_BUFS];
+	uint16_t slot = g->gr.vd.next_avail & (uint16_t)~WRAP;
+	struct vdriver_seg seg[MAX_BUFS];
+	int id;
 
-	if (g->n == MAX_POSTED || g->taken + slots > g->cfg.size)
+	if (g->n == MAX_POSTED)
 		return false;
-	memcpy(p->buf, buf, n * sizeof(*buf));
-	p->n = n;
-	p->slots = (uint16_t)slots;
 	p->bytes = 0;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		seg[i] = (struct vdriver_seg){buf[i].addr, buf[i].len, g->write};
+		p->buf[i] = buf[i];
 		p->bytes += buf[i].len;
-	for (uint32_t i = 0; i < slots; i++)
-		d[i] = (struct raw){buf[i].addr, buf[i].len, {direction(g), 0}};
-	if (table) {
-		fill_table(g, buf, n, table);
-		d[0] = (struct raw){table, 16 * n, {D_INDIRECT, 0}};
 	}
-	if (g->packed)
-		post_packed(g, d, slots, p);
-	else
-		post_split(g, d, slots, p);
-	g->taken += slots;
+	id = gr_add(&g->gr, seg, n, table, NULL);
+	if (id < 0)
+		return false;
+	p->id = (uint16_t)id;
+	p->first = g->packed ? slot : p->id;
+	p->n = n;
+	p->slots = (uint16_t)(table ? 1 : n);
 	g->n++;
 	return true;
 }
@@ -217,15 +101,13 @@ ring_post(struct ring *g, const struct buf *buf, uint32_t n, uint64_t table)
 void
 ring_publish(struct ring *g)
 {
-	if (!g->packed)
-		((uint16_t *)world_ptr(&worlds[0], g->cfg.addr.driver))[1] =
-			(uint16_t)(g->cfg.avail + g->n);
+	gr_publish(&g->gr);
 }
 
 struct raw *
 ring_desc(const struct ring *g, uint32_t k)
 {
-	return raw_at(g, g->p[k].first);
+	return (struct raw *)g->gr.vd.desc + g->p[k].first;
 }
 
 uint16_t *
@@ -237,27 +119,23 @@ ring_flags(const struct ring *g, struct raw *d)
 uint16_t *
 ring_avail_entry(const struct ring *g, uint32_t k)
 {
-	uint16_t at = (uint16_t)(g->cfg.avail + k) % g->cfg.size;
-
-	return (uint16_t *)world_ptr(&worlds[0], g->cfg.addr.driver) + 2 + at;
+	return &g->gr.vd.avail->ring[(uint16_t)(g->cfg.avail + k) % g->cfg.size];
 }
 
 void
 ring_suppress(struct ring *g, struct rnd *r)
 {
-	uint16_t *area = world_ptr(&worlds[0], g->cfg.addr.driver);
-
 	if (g->packed) {
-		bool wrap;
-		uint32_t slot = slot_of(g, rnd_below(r, RTE_MIN(g->cfg.size, 70u)), &wrap);
+		uint16_t at = vdriver_ahead(&g->gr.vd, g->cfg.avail,
+					    rnd_below(r, RTE_MIN(g->cfg.size, 70u)));
+		uint16_t off_wrap = one_in(r, 8) ? (uint16_t)rnd(r) : at;
 
-		area[0] = one_in(r, 8) ? (uint16_t)rnd(r) : (uint16_t)(slot | (wrap ? WRAP : 0));
-		area[1] = one_in(r, 8) ? (uint16_t)rnd(r) : (uint16_t)rnd_below(r, 4);
+		gp_set_event(&g->gr, off_wrap, (uint16_t)(one_in(r, 8) ? rnd(r) : rnd_below(r, 4)));
 		return;
 	}
-	area[0] = one_in(r, 8) ? (uint16_t)rnd(r) : (uint16_t)rnd_below(r, 2);
+	gr_set_no_interrupt(&g->gr, (uint16_t)(one_in(r, 8) ? rnd(r) : rnd_below(r, 2)));
 	if (g->event_idx)
-		area[2 + g->cfg.size] = (uint16_t)(g->cfg.used + rnd_below(r, 80) - 5);
+		gr_set_used_event(&g->gr, (uint16_t)(g->cfg.used + rnd_below(r, 80) - 5));
 }
 
 uint32_t
@@ -282,19 +160,30 @@ put_group(const struct ring *g, uint32_t k, uint32_t id, uint32_t len, struct us
 	return n;
 }
 
-static int
-used_split(const struct ring *g, const struct world *w, struct used *to, uint32_t max)
+/* The ring in w's memory. */
+static struct vdriver
+view(const struct ring *g, const struct world *w)
 {
-	const uint16_t *area = world_ptr(w, g->cfg.addr.device);
-	uint16_t n = (uint16_t)(area[1] - g->cfg.used);
+	struct vdriver vd = g->gr.vd;
+
+	vd.desc = ram_ptr(&w->ram, g->cfg.addr.desc);
+	vd.avail = ram_ptr(&w->ram, g->cfg.addr.driver);
+	vd.used = ram_ptr(&w->ram, g->cfg.addr.device);
+	return vd;
+}
+
+static int
+used_split(const struct ring *g, const struct vdriver *vd, struct used *to, uint32_t max)
+{
+	uint16_t n = (uint16_t)(vd->used->idx - g->cfg.used);
+	struct vdriver_used u;
 
 	if (n > g->n)
 		return -1;
 	for (uint32_t k = 0; k < n && k < max;) {
-		uint32_t at = (uint16_t)(g->cfg.used + k) % g->cfg.size, e[2];
-
-		memcpy(e, area + 2 + 4 * at, sizeof(e));
-		k += put_group(g, k, e[0], e[1], to, max);
+		if (!vdriver_used_at(vd, (uint16_t)(g->cfg.used + k), &u))
+			return -1;
+		k += put_group(g, k, u.id, u.len, to, max);
 		if (k > n)
 			return -1;
 	}
@@ -302,21 +191,18 @@ used_split(const struct ring *g, const struct world *w, struct used *to, uint32_
 }
 
 static int
-used_packed(const struct ring *g, const struct world *w, struct used *to, uint32_t max)
+used_packed(const struct ring *g, const struct vdriver *vd, struct used *to, uint32_t max)
 {
 	uint32_t k = 0, ahead = 0;
+	struct vdriver_used u;
 
 	while (k < g->n && k < max) {
-		bool wrap;
-		uint32_t slot = slot_of(g, ahead, &wrap), n;
-		const struct raw *d = world_ptr(w, g->cfg.addr.desc + 16ull * slot);
-		uint16_t flags = d->word[1];
-
-		if (g->p[k].hidden || !!(flags & D_USED) != wrap || !!(flags & D_AVAIL) != wrap)
+		if (g->p[k].hidden ||
+		    !vdriver_used_at(vd, vdriver_ahead(vd, g->cfg.used, ahead), &u))
 			break;
-		if (!!(flags & D_WRITE) != (d->len > 0) || (flags & (D_NEXT | D_INDIRECT)))
+		if (!!(u.flags & D_WRITE) != (u.len > 0) || (u.flags & (D_NEXT | D_INDIRECT)))
 			return -1;
-		for (n = put_group(g, k, d->word[0], d->len, to, max); n > 0; n--)
+		for (uint32_t n = put_group(g, k, u.id, u.len, to, max); n > 0; n--)
 			ahead += g->p[k++].slots;
 	}
 	return (int)k;
@@ -325,5 +211,7 @@ used_packed(const struct ring *g, const struct world *w, struct used *to, uint32
 int
 ring_used(const struct ring *g, const struct world *w, struct used *to, uint32_t max)
 {
-	return g->packed ? used_packed(g, w, to, max) : used_split(g, w, to, max);
+	const struct vdriver vd = view(g, w);
+
+	return (g->packed ? used_packed : used_split)(g, &vd, to, max);
 }

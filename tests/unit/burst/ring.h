@@ -5,9 +5,8 @@
 #define TEST_RING_H
 
 /*
- * ring.h - the driver's half of a split or packed virtqueue, written from virtio
- * 1.1, 2.6 and 2.7.  It posts chains into the first world, remembers them, and
- * reads what any world gave back.
+ * ring.h - the ring of a made-up guest.  It posts chains into the first world,
+ * remembers them, and reads what any world gave back.
  */
 
 #include <stdbool.h>
@@ -17,14 +16,6 @@
 
 #define MAX_BUFS 24u
 #define MAX_POSTED 128u
-
-enum {
-	D_NEXT = 1,
-	D_WRITE = 2,
-	D_INDIRECT = 4,
-	D_AVAIL = 0x80,
-	D_USED = 0x8000
-};
 
 struct buf {
 	uint64_t addr;
@@ -42,14 +33,13 @@ struct posted {
 };
 
 struct ring {
+	struct guest_ring gr;    /* in the first world; nothing is taken back */
 	struct vring_config cfg; /* what the device is told */
 	bool packed;
 	bool event_idx;
-	bool groups;     /* one used entry may stand for several chains (IN_ORDER) */
-	bool write;      /* the device writes the buffers */
-	uint32_t taken;  /* descriptors */
-	uint16_t *order; /* split: free descriptors, in the order of their use */
-	uint64_t begin;  /* of the area that holds the ring, and its end */
+	bool groups;    /* one used entry may stand for several chains (IN_ORDER) */
+	bool write;     /* the device writes the buffers */
+	uint64_t begin; /* of the area that holds the ring, and its end */
 	uint64_t end;
 	uint32_t n;
 	struct posted p[MAX_POSTED];

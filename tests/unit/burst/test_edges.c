@@ -76,7 +76,7 @@ empty_at(struct test_case *c, uint32_t k, uint64_t addr)
 static void
 wraps_into(struct test_case *c, uint32_t k, uint64_t back)
 {
-	set(c, k, 0 - back, (uint32_t)(REG_A_ADDR + 4096));
+	set(c, k, 0 - back, (uint32_t)(RAM_A_ADDR + 4096));
 }
 
 /* Its last byte is the last one before `end`. */
@@ -131,8 +131,8 @@ two_split(struct test_case *c, uint32_t k, uint64_t len)
 {
 	struct ring *g = &c->ring;
 	struct posted *p = &g->p[k];
-	uint16_t second = g->order[g->taken];
-	struct raw *d = world_ptr(&worlds[0], g->cfg.addr.desc + 16ull * second);
+	uint16_t second = g->gr.vd.free[g->gr.vd.free_head];
+	struct raw *d = ram_ptr(&worlds[0].ram, g->cfg.addr.desc + 16ull * second);
 
 	next_is(c, k, second - (uint64_t)c->size);
 	*d = (struct raw){c->spare, (uint32_t)len, {g->write ? D_WRITE : 0, 0xffff}};
@@ -173,7 +173,7 @@ table(struct test_case *c, uint32_t k, uint64_t len)
 	} else {
 		e[0].word[0] |= D_NEXT;
 	}
-	world_write(&worlds[0], c->spare, e, sizeof(e));
+	ram_write(&worlds[0].ram, c->spare, e, sizeof(e));
 	set(c, k, c->spare, (uint32_t)len);
 	*ring_flags(g, ring_desc(g, k)) ^= dir | D_INDIRECT;
 	p->n = 2;
@@ -189,7 +189,7 @@ table_nested(struct test_case *c, uint32_t k, uint64_t unused)
 
 	(void)unused;
 	table(c, k, 32);
-	e = world_ptr(&worlds[0], c->spare + 16);
+	e = ram_ptr(&worlds[0].ram, c->spare + 16);
 	*ring_flags(&c->ring, e) |= D_INDIRECT;
 }
 
@@ -211,20 +211,20 @@ table_at(struct test_case *c, uint32_t k, uint64_t addr)
 static const struct edge edges[] = {
 	{"nothing odd", with_frame, 1514, FINE, {0}, 0, 0},
 	/* addresses */
-	{"in the hole", with_addr, REG_HOLE, BOTH(VRING_FAULT_ADDRESS), 0, 0},
-	{"just before a region", with_addr, REG_C_ADDR - 1, BOTH(VRING_FAULT_ADDRESS), 0, 0},
+	{"in the hole", with_addr, RAM_HOLE, BOTH(VRING_FAULT_ADDRESS), 0, 0},
+	{"just before a region", with_addr, RAM_C_ADDR - 1, BOTH(VRING_FAULT_ADDRESS), 0, 0},
 	{"at 0", with_addr, 0, BOTH(VRING_FAULT_ADDRESS), 0, 0},
-	{"past a region into the hole", with_addr, REG_HOLE - 20, BOTH(VRING_FAULT_ADDRESS), 0, 0},
-	{"past the last region", up_to, REG_D_ADDR + REG_SIZE + 1, BOTH(VRING_FAULT_ADDRESS), 0, 0},
-	{"at a region's end", with_addr, REG_HOLE, BOTH(VRING_FAULT_ADDRESS), 0, 0},
-	{"cut to 32 bits", with_addr, REG_D_ADDR & 0xffffffff, BOTH(VRING_FAULT_ADDRESS), 0, 0},
+	{"past a region into the hole", with_addr, RAM_HOLE - 20, BOTH(VRING_FAULT_ADDRESS), 0, 0},
+	{"past the last region", up_to, RAM_D_ADDR + RAM_SIZE + 1, BOTH(VRING_FAULT_ADDRESS), 0, 0},
+	{"at a region's end", with_addr, RAM_HOLE, BOTH(VRING_FAULT_ADDRESS), 0, 0},
+	{"cut to 32 bits", with_addr, RAM_D_ADDR & 0xffffffff, BOTH(VRING_FAULT_ADDRESS), 0, 0},
 	{"wraps", with_addr, UINT64_MAX - 3, BOTH(VRING_FAULT_ADDRESS), 0, 0},
 	{"ends at the last address", up_to, 0, BOTH(VRING_FAULT_ADDRESS), 0, 0},
 	{"wraps into a region", wraps_into, 6, BOTH(VRING_FAULT_ADDRESS), 0, 0},
-	{"up to a region's last byte", up_to, REG_HOLE, FINE, {0}, 0, 0},
-	{"from a region's first byte", with_addr, REG_B_ADDR, FINE, {0}, 0, 0},
-	{"across two regions", with_addr, REG_B_ADDR - 20, FINE, {0}, 0, 0},
-	{"all but a byte in the next region", with_addr, REG_B_ADDR - 1, FINE, {0}, 0, 0},
+	{"up to a region's last byte", up_to, RAM_HOLE, FINE, {0}, 0, 0},
+	{"from a region's first byte", with_addr, RAM_B_ADDR, FINE, {0}, 0, 0},
+	{"across two regions", with_addr, RAM_B_ADDR - 20, FINE, {0}, 0, 0},
+	{"all but a byte in the next region", with_addr, RAM_B_ADDR - 1, FINE, {0}, 0, 0},
 	/* lengths */
 	{"a byte less than a header",
 	 with_frame,
@@ -244,7 +244,7 @@ static const struct edge edges[] = {
 	{"2 GiB less a byte", with_len, 0x7fffffff, BOTH(VRING_FAULT_ADDRESS), 0, 0},
 	{"4 GiB less a byte", with_len, 0xffffffff, BOTH(VRING_FAULT_ADDRESS), 0, 0},
 	{"of no length", with_len, 0, REFUSED, {0, VRING_FAULT_SHORT_BUFFER}, 0, 0},
-	{"of no length, nowhere", empty_at, REG_HOLE, REFUSED, {0, VRING_FAULT_SHORT_BUFFER}, 0, 0},
+	{"of no length, nowhere", empty_at, RAM_HOLE, REFUSED, {0, VRING_FAULT_SHORT_BUFFER}, 0, 0},
 	{"of no length, at the end", empty_at, -1ull, REFUSED, {0, VRING_FAULT_SHORT_BUFFER}, 0, 0},
 	/* flags */
 	{"wrong direction", flip_flags, D_WRITE, BOTH(VRING_FAULT_DIRECTION), 0, 0},
@@ -267,7 +267,7 @@ static const struct edge edges[] = {
 	{"indirect, too long", table, 16 * 1025, BOTH(VRING_FAULT_INDIRECT), F_INDIRECT, 0},
 	{"indirect in a table", table_nested, 0, BOTH(VRING_FAULT_INDIRECT), F_INDIRECT, 0},
 	{"indirect and NEXT", table_next, 0, BOTH(VRING_FAULT_INDIRECT), F_INDIRECT, 0},
-	{"table outside", table_at, REG_HOLE, BOTH(VRING_FAULT_ADDRESS), F_INDIRECT, 0},
+	{"table outside", table_at, RAM_HOLE, BOTH(VRING_FAULT_ADDRESS), F_INDIRECT, 0},
 	/* heads */
 	{"head is the ring's size", entry, 0, BOTH(VRING_FAULT_HEAD), 0, 's'},
 	{"head is one more", entry, 1, BOTH(VRING_FAULT_HEAD), 0, 's'},
@@ -335,7 +335,7 @@ one(const struct edge *e, bool rx, bool packed, bool general, uint32_t place)
 	case_name("edge \"%s\" at %u, %s, %s%s", e->name, k, rx ? "rx" : "tx",
 		  packed ? "packed" : "split", general ? ", general path" : "");
 	case_begin(&c);
-	c.next = REG_A_ADDR;
+	c.next = RAM_A_ADDR;
 	if (!post(&c, general))
 		case_fail(&worlds[0], "the test has no room");
 	e->make(&c, k, e->with);
@@ -403,7 +403,7 @@ test_rx_in_order(void)
 		c.pool_left = POOL_MBUFS;
 		case_name("in order, %s", packed ? "packed" : "split");
 		case_begin(&c);
-		c.next = REG_A_ADDR;
+		c.next = RAM_A_ADDR;
 		if (!post(&c, false))
 			case_fail(&worlds[0], "the test has no room");
 		case_go(&c);
@@ -441,7 +441,7 @@ test_tx_behind_long_ones(void)
 		c.pool_left = POOL_MBUFS;
 		case_name("behind long ones, %s", packed ? "packed" : "split");
 		case_begin(&c);
-		c.next = REG_A_ADDR;
+		c.next = RAM_A_ADDR;
 		for (uint32_t k = 0; k < c.size; k++) {
 			struct buf b = {case_alloc(&c, 100), 100};
 

@@ -15,10 +15,9 @@
 
 #define CHAINS 36u
 #define PACKETS 40u /* more than a batch */
-#define WRAP 0x8000u
-#define ROOM 340u  /* of a receive buffer */
-#define SHADOW 64u /* slots of the largest ring here */
-#define POINTS 8u  /* of a burst, at which its ring is taken back */
+#define ROOM 340u   /* of a receive buffer */
+#define SHADOW 64u  /* slots of the largest ring here */
+#define POINTS 8u   /* of a burst, at which its ring is taken back */
 
 struct kill {
 	struct world *w;
@@ -30,7 +29,7 @@ struct kill {
 	struct raw shadow[SHADOW];
 };
 
-static uint8_t initial[REGIONS][REG_SIZE];
+static uint8_t initial[RAM_REGIONS][RAM_SIZE];
 
 /* Bytes of a packet that the application sends. */
 static uint32_t shortest, longest;
@@ -45,16 +44,9 @@ looks_used(const struct raw *d, bool wrap)
 static uint16_t
 position(const struct ring *g, uint32_t slots)
 {
-	uint32_t at = (g->cfg.avail & ~WRAP) + slots;
-	uint32_t wrap = g->cfg.avail & WRAP;
-
 	if (!g->packed)
 		return (uint16_t)(g->cfg.avail + slots);
-	if (at >= g->cfg.size) {
-		at -= g->cfg.size;
-		wrap ^= WRAP;
-	}
-	return (uint16_t)(at | wrap);
+	return vdriver_ahead(&g->gr.vd, g->cfg.avail, slots);
 }
 
 /* Used chains from the first on; whether others behind them are, too. */
@@ -94,11 +86,11 @@ as_in_the_end(const struct kill *t, uint32_t k, const struct raw *ring)
 	const struct posted *p = &g->p[k];
 
 	if (g->packed &&
-	    memcmp(&ring[p->first], world_ptr(&model.mem, g->cfg.addr.desc + 16ull * p->first),
+	    memcmp(&ring[p->first], ram_ptr(&model.ram, g->cfg.addr.desc + 16ull * p->first),
 		   sizeof(*ring)) != 0)
 		return false;
 	for (uint32_t i = 0; i < p->n; i++)
-		if (memcmp(world_ptr(t->w, p->buf[i].addr), world_ptr(&model.mem, p->buf[i].addr),
+		if (memcmp(ram_ptr(&t->w->ram, p->buf[i].addr), ram_ptr(&model.ram, p->buf[i].addr),
 			   p->buf[i].len) != 0)
 			return false;
 	return true;
@@ -118,7 +110,7 @@ static void
 look_packed(struct kill *t)
 {
 	const struct ring *g = t->g;
-	const struct raw *ring = world_ptr(t->w, g->cfg.addr.desc);
+	const struct raw *ring = ram_ptr(&t->w->ram, g->cfg.addr.desc);
 	struct virtq_ipc_ring_pos pos = t->w->state.pos;
 	uint32_t count, slots;
 	bool more;
@@ -149,8 +141,8 @@ static void
 look_split(struct kill *t)
 {
 	const struct ring *g = t->g;
-	const uint16_t *area = world_ptr(t->w, g->cfg.addr.device);
-	const uint16_t *end = world_ptr(&model.mem, g->cfg.addr.device);
+	const uint16_t *area = ram_ptr(&t->w->ram, g->cfg.addr.device);
+	const uint16_t *end = ram_ptr(&model.ram, g->cfg.addr.device);
 	struct virtq_ipc_ring_pos pos = t->w->state.pos;
 	uint16_t count = (uint16_t)(area[1] - g->cfg.used);
 
@@ -213,8 +205,8 @@ post(struct test_case *c, uint32_t odd)
 static void
 begin_again(struct test_case *c, struct world *w, struct rnd r)
 {
-	for (unsigned int i = 0; i < REGIONS; i++)
-		memcpy(w->host[i], initial[i], REG_SIZE);
+	for (unsigned int i = 0; i < RAM_REGIONS; i++)
+		memcpy(w->ram.view[i], initial[i], RAM_SIZE);
 	for (unsigned int k = 0; k < POOLS; k++)
 		pool_reset(&w->pool[k], POOL_MBUFS);
 	world_start(w, &c->ring.cfg, c->pool, true);
@@ -243,8 +235,8 @@ stepped(struct test_case *c, struct world *w, struct rnd r)
 	world_listen(w);
 	if (t.wrong > 0)
 		case_fail(w, "a half of a batch is found behind some instruction");
-	for (unsigned int i = 0; i < REGIONS; i++)
-		if (memcmp(w->host[i], model.mem.host[i], REG_SIZE) != 0)
+	for (unsigned int i = 0; i < RAM_REGIONS; i++)
+		if (memcmp(w->ram.view[i], model.ram.view[i], RAM_SIZE) != 0)
 			case_fail(w, "memory differs from that without steps");
 	/* it was seen in between */
 	if (steps > 0 && (t.batches == 0 || (c->ring.packed && t.journaled == 0)))
@@ -266,7 +258,7 @@ take_back(void *arg)
 static void
 taken(struct test_case *c, struct world *w, struct rnd r)
 {
-	const uint16_t *area = world_ptr(w, c->ring.cfg.addr.device);
+	const uint16_t *area = ram_ptr(&w->ram, c->ring.cfg.addr.device);
 	unsigned long steps = 0, early = 0;
 
 	/* first not at all, to see how long it takes */
@@ -304,11 +296,11 @@ one(bool rx, uint64_t features, uint32_t size, uint16_t start, uint32_t odd)
 		  features & F_PACKED ? "packed" : "split", size, start, odd);
 	case_begin(&c);
 	/* no buffer in two regions, to compare in one piece */
-	c.next = REG_B_ADDR;
+	c.next = RAM_B_ADDR;
 	post(&c, odd);
 	case_go(&c);
-	for (unsigned int i = 0; i < REGIONS; i++)
-		memcpy(initial[i], worlds[0].host[i], REG_SIZE);
+	for (unsigned int i = 0; i < RAM_REGIONS; i++)
+		memcpy(initial[i], worlds[0].ram.view[i], RAM_SIZE);
 	r = c.r;
 	if (rx)
 		case_rx(&c, PACKETS);

@@ -17,7 +17,7 @@
 #define ROUNDS 4000u
 #define FRAME 340u
 
-static uint8_t posted[REGIONS][REG_SIZE]; /* memory before the race */
+static uint8_t posted[RAM_REGIONS][RAM_SIZE]; /* memory before the race */
 
 struct race {
 	struct test_case c;
@@ -51,7 +51,7 @@ victim(struct race *t, uint32_t i)
 {
 	const struct posted *p = chosen(t, i);
 
-	return world_ptr(t->w, t->c.ring.cfg.addr.desc + 16ull * p->first);
+	return ram_ptr(&t->w->ram, t->c.ring.cfg.addr.desc + 16ull * p->first);
 }
 
 static uint64_t
@@ -63,7 +63,7 @@ good_addr(const struct race *t, uint32_t i)
 static void
 flip_addr(struct race *t, uint32_t i)
 {
-	static const uint64_t bad[] = {REG_HOLE, UINT64_MAX - 3, REG_C_ADDR - 100, 0};
+	static const uint64_t bad[] = {RAM_HOLE, UINT64_MAX - 3, RAM_C_ADDR - 100, 0};
 	uint64_t v = i % 2 ? good_addr(t, i) : bad[i / 64 % 4];
 
 	__atomic_store_n(&victim(t, i)->addr, v, __ATOMIC_RELAXED);
@@ -99,7 +99,7 @@ flip_other(struct race *t, uint32_t i)
 	__atomic_store_n(&d->word[g->packed ? 0 : 1], (uint16_t)(i * 40503u), __ATOMIC_RELAXED);
 	if (g->packed)
 		return;
-	area = world_ptr(t->w, g->cfg.addr.driver);
+	area = ram_ptr(&t->w->ram, g->cfg.addr.driver);
 	__atomic_store_n(&area[2 + (uint16_t)(g->cfg.avail + i / 4096 % CHAINS) % g->cfg.size],
 			 i % 2 ? chosen(t, i)->id : (uint16_t)(i / 64 % 2 ? g->cfg.size : 0xfff0),
 			 __ATOMIC_RELAXED);
@@ -110,10 +110,10 @@ static void
 again(struct race *t)
 {
 	const struct ring *g = &t->c.ring;
-	unsigned int r = g->begin < REG_D_ADDR ? REG_C : REG_D;
-	uint64_t off = g->begin - (r == REG_C ? REG_C_ADDR : REG_D_ADDR);
+	unsigned int r = g->begin < RAM_D_ADDR ? RAM_C : RAM_D;
+	uint64_t off = g->begin - (r == RAM_C ? RAM_C_ADDR : RAM_D_ADDR);
 
-	memcpy(t->w->host[r] + off, posted[r] + off, g->end - g->begin);
+	memcpy(t->w->ram.view[r] + off, posted[r] + off, g->end - g->begin);
 	world_start(t->w, &g->cfg, t->c.pool, true);
 }
 
@@ -152,10 +152,10 @@ check_rest(struct race *t)
 	for (uint32_t i = 0; i < g->n; i++) {
 		uint64_t addr = g->p[i].buf[0].addr;
 
-		memcpy(world_ptr(t->w, addr), posted[REG_A] + (addr - REG_A_ADDR), FRAME);
+		memcpy(ram_ptr(&t->w->ram, addr), posted[RAM_A] + (addr - RAM_A_ADDR), FRAME);
 	}
-	for (unsigned int r = REG_A; r <= REG_B; r++)
-		if (memcmp(t->w->host[r], posted[r], REG_SIZE) != 0)
+	for (unsigned int r = RAM_A; r <= RAM_B; r++)
+		if (memcmp(t->w->ram.view[r], posted[r], RAM_SIZE) != 0)
 			case_fail(t->w, "bytes outside the buffers were written");
 }
 
@@ -182,15 +182,15 @@ race(struct world *w, bool rx, uint64_t features, void (*flip)(struct race *, ui
 	t.c.pool_left = POOL_MBUFS;
 	t.c.with_pos = true;
 	case_begin(&t.c);
-	t.c.next = REG_A_ADDR;
+	t.c.next = RAM_A_ADDR;
 	for (uint32_t i = 0; i < CHAINS; i++) {
 		struct buf b = {case_alloc(&t.c, FRAME), FRAME};
 
 		CU_ASSERT_TRUE(ring_post(&t.c.ring, &b, 1, 0));
 	}
 	case_go(&t.c);
-	for (unsigned int r = 0; r < REGIONS; r++)
-		memcpy(posted[r], worlds[0].host[r], REG_SIZE);
+	for (unsigned int r = 0; r < RAM_REGIONS; r++)
+		memcpy(posted[r], worlds[0].ram.view[r], RAM_SIZE);
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, flipper, &t), 0);
 	for (uint32_t i = 0; i < ROUNDS || (!seen_often(&t, 20) && time(NULL) < end); i++)
 		once(&t);

@@ -145,8 +145,8 @@ post_tx(struct test_case *c, uint32_t hdr, uint32_t odd)
 		if (!post_chain(c, len, hdr, odd))
 			return;
 		if (p->buf[0].len >= 12 && one_in(&c->r, 2))
-			world_write(&worlds[0], p->buf[0].addr, one_in(&c->r, 2) ? single : blank,
-				    12);
+			ram_write(&worlds[0].ram, p->buf[0].addr, one_in(&c->r, 2) ? single : blank,
+				  12);
 	}
 }
 

@@ -7,44 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#define GUARD 4096u
-
 struct world worlds[WORLDS];
-
-static const uint64_t reg_addr[REGIONS] = {REG_A_ADDR, REG_B_ADDR, REG_C_ADDR, REG_D_ADDR};
-
-/* Not in the order of their addresses: nothing may rely on that. */
-static const unsigned int reg_order[REGIONS] = {REG_D, REG_B, REG_C, REG_A};
-
-/* Not in the order of the addresses either, so that host addresses are no
- * constant distance from the guest's, nor the same distance in two worlds. */
-static void
-map_regions(struct world *w, unsigned int number)
-{
-	const size_t step = REG_SIZE + GUARD;
-
-	w->map = mmap(NULL, REGIONS * step + GUARD, PROT_NONE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (w->map == MAP_FAILED) {
-		perror("guest memory");
-		exit(2);
-	}
-	for (unsigned int i = 0; i < REGIONS; i++) {
-		unsigned int r = reg_order[i];
-		uint8_t *at = w->map + GUARD + (i + number) % REGIONS * step;
-
-		if (mprotect(at, REG_SIZE, PROT_READ | PROT_WRITE) != 0) {
-			perror("guest memory");
-			exit(2);
-		}
-		w->host[r] = at;
-		w->mem.region[w->mem.count++] = (struct guest_region){
-			.guest_addr = reg_addr[r], .size = REG_SIZE, .host = at};
-	}
-}
 
 void
 worlds_init(void)
@@ -55,7 +20,7 @@ worlds_init(void)
 		struct world *w = &worlds[i];
 
 		memset(w, 0, sizeof(*w));
-		map_regions(w, i);
+		ram_init_guarded(&w->ram, RAM_SIZE, i);
 		for (unsigned int k = 0; k < POOLS; k++)
 			pool_init(&w->pool[k], "test", room[k]);
 		w->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -69,7 +34,7 @@ worlds_free(void)
 	for (unsigned int i = 0; i < nvariants; i++) {
 		struct world *w = &worlds[i];
 
-		munmap(w->map, REGIONS * (REG_SIZE + GUARD) + GUARD);
+		ram_free_guarded(&w->ram);
 		for (unsigned int k = 0; k < POOLS; k++)
 			pool_free(&w->pool[k]);
 		close(w->call_fd);
@@ -81,8 +46,8 @@ void
 worlds_copy_memory(void)
 {
 	for (unsigned int i = 1; i < nvariants; i++)
-		for (unsigned int r = 0; r < REGIONS; r++)
-			memcpy(worlds[i].host[r], worlds[0].host[r], REG_SIZE);
+		for (unsigned int r = 0; r < RAM_REGIONS; r++)
+			memcpy(worlds[i].ram.view[r], worlds[0].ram.view[r], RAM_SIZE);
 }
 
 /* As the port sets a queue up: what a fresh mbuf of this port says of itself. */
@@ -120,7 +85,7 @@ world_start(struct world *w, const struct vring_config *where, unsigned int pool
 
 	w->run = GENERATION;
 	memset(&w->state, 0xdd, sizeof(w->state));
-	cfg.mem = &w->mem;
+	cfg.mem = w->ram.mem;
 	cfg.state.run = &w->run;
 	cfg.state.generation = GENERATION;
 	cfg.state.pos = with_pos ? (uint64_t *)&w->state.pos : NULL;
@@ -160,8 +125,8 @@ vring_differs(const struct vring *a, const struct vring *b)
 const char *
 world_differs(const struct world *w)
 {
-	static const char *const name[REGIONS] = {"memory, region A", "memory, region B",
-						  "memory, region C", "memory, region D"};
+	static const char *const name[RAM_REGIONS] = {"memory, region A", "memory, region B",
+						      "memory, region C", "memory, region D"};
 	const struct world *ref = &worlds[0];
 	const char *what = vring_differs(&ref->vr, &w->vr);
 
@@ -169,8 +134,8 @@ world_differs(const struct world *w)
 		return "return value";
 	if (what)
 		return what;
-	for (unsigned int r = 0; r < REGIONS; r++)
-		if (memcmp(ref->host[r], w->host[r], REG_SIZE) != 0)
+	for (unsigned int r = 0; r < RAM_REGIONS; r++)
+		if (memcmp(ref->ram.view[r], w->ram.view[r], RAM_SIZE) != 0)
 			return name[r];
 	if (memcmp(&ref->state, &w->state, sizeof(ref->state)) != 0)
 		return "state page";
@@ -207,45 +172,6 @@ mbuf_differs(const struct rte_mbuf *a, const struct rte_mbuf *b)
 			return "content of an mbuf";
 	}
 	return a || b ? "segments of an mbuf" : NULL;
-}
-
-void *
-world_ptr(const struct world *w, uint64_t addr)
-{
-	for (unsigned int r = 0; r < REGIONS; r++)
-		if (addr >= reg_addr[r] && addr - reg_addr[r] < REG_SIZE)
-			return w->host[r] + (addr - reg_addr[r]);
-	fprintf(stderr, "a test uses an address that the guest does not have: 0x%llx\n",
-		(unsigned long long)addr);
-	abort();
-}
-
-/* Bytes from addr to the end of its region. */
-static uint32_t
-part_at(uint64_t addr, uint32_t len)
-{
-	for (unsigned int r = 0; r < REGIONS; r++)
-		if (addr >= reg_addr[r] && addr - reg_addr[r] < REG_SIZE)
-			return (uint32_t)RTE_MIN((uint64_t)len, reg_addr[r] + REG_SIZE - addr);
-	return len;
-}
-
-void
-world_write(const struct world *w, uint64_t addr, const void *from, uint32_t len)
-{
-	for (uint32_t done = 0, part; done < len; done += part) {
-		part = part_at(addr + done, len - done);
-		memcpy(world_ptr(w, addr + done), (const uint8_t *)from + done, part);
-	}
-}
-
-void
-world_read(const struct world *w, uint64_t addr, void *to, uint32_t len)
-{
-	for (uint32_t done = 0, part; done < len; done += part) {
-		part = part_at(addr + done, len - done);
-		memcpy((uint8_t *)to + done, world_ptr(w, addr + done), part);
-	}
 }
 
 uint32_t

@@ -15,6 +15,7 @@
 
 #include <ethdev_driver.h>
 
+#include "guest_ring.h"
 #include "pool.h"
 #include "virtq.h"
 #include "virtq_ipc.h"
@@ -22,20 +23,7 @@
 
 #define WORLDS 4u
 
-/* B stands directly behind A in the guest's eyes, and elsewhere in ours. */
-enum {
-	REG_A,
-	REG_B,
-	REG_C,
-	REG_D,
-	REGIONS
-};
-#define REG_SIZE 0x40000u
-#define REG_A_ADDR 0x100000ull
-#define REG_B_ADDR (REG_A_ADDR + REG_SIZE)
-#define REG_HOLE (REG_B_ADDR + REG_SIZE)
-#define REG_C_ADDR 0x4000000ull
-#define REG_D_ADDR 0x140000000ull
+#define RAM_SIZE 0x40000u /* of each region */
 
 enum {
 	POOL_STD,
@@ -59,9 +47,7 @@ extern struct variant variants[WORLDS];
 extern unsigned int nvariants;
 
 struct world {
-	uint8_t *map; /* with pages that nobody may touch around each region */
-	uint8_t *host[REGIONS];
-	struct guest_mem mem;
+	struct guest_ram ram; /* ram_init_guarded() */
 	struct vring vr;
 	struct virtq_port port;
 	struct virtq_queue q;
@@ -96,11 +82,6 @@ const char *world_differs(const struct world *w);
 
 /* The same for the packet that two mbufs hold. */
 const char *mbuf_differs(const struct rte_mbuf *a, const struct rte_mbuf *b);
-
-/* Pointer into a world's memory; the byte must exist. */
-void *world_ptr(const struct world *w, uint64_t addr);
-void world_write(const struct world *w, uint64_t addr, const void *from, uint32_t len);
-void world_read(const struct world *w, uint64_t addr, void *to, uint32_t len);
 
 /* Reproducible numbers. */
 struct rnd {

@@ -10,6 +10,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "both.h"
 #include "guest_ring.h"
 #include "vring.h"
 #include "vring_any.h"
@@ -23,6 +24,16 @@
 #define F_IN_ORDER BIT(35)
 
 #define GENERATION 7u
+
+#define RAM_SIZE 0x400000u /* of each region */
+
+/* What a test asks for. */
+struct gr_layout {
+	uint32_t size;
+	uint16_t start;      /* as in struct gr_config */
+	bool legacy;         /* one area, used ring on a page of its own */
+	unsigned int region; /* of the first area */
+};
 
 struct fix {
 	struct guest_ring gr;
@@ -48,23 +59,41 @@ void fix_down(struct fix *f);
 struct vring_config fix_config(struct fix *f, uint64_t features);
 
 /* A new buffer of 64 bytes in region C. */
-struct gr_buf fix_buf(struct fix *f, enum vring_dir dir);
+struct vdriver_seg fix_buf(struct fix *f, enum vring_dir dir);
 
-/* Posts one good chain of one 64-byte buffer. */
-void fix_good(struct fix *f, enum vring_dir dir);
+/* Posts one good chain of one 64-byte buffer; its id. */
+uint16_t fix_good(struct fix *f, enum vring_dir dir);
 
-/* Empties the batch and snapshots all that is available. */
+/* Makes a chain of one descriptor available as it is: split: descriptor FIX_BAD, packed:
+ * the next slot, with id FIX_BAD and AVAIL and USED besides these flags. */
+#define FIX_BAD 9u
+void fix_post(struct fix *f, uint64_t addr, uint32_t len, uint16_t flags);
+
+/* The same of two descriptors in one chain. */
+void fix_post_two(struct fix *f, const struct vdriver_seg *seg);
+
+/* Empties the batch and snapshots all that is available; up to n more. */
 uint16_t fix_snapshot(struct fix *f, enum vring_dir dir);
+uint16_t fix_snapshot_more(struct fix *f, enum vring_dir dir, uint16_t n);
 
 /* Expects that the good chain alone is in the batch, that the ring has this
- * fault, and that nothing was published. */
+ * fault, and that nothing was published.  Then returns the good one. */
 void fix_expect_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault);
-
-/* The same of a packed ring in its first round. */
-void fix_expect_packed_fault(struct fix *f, enum vring_dir dir, enum vring_fault fault);
 
 /* Gives the first n chains of the batch back, as if nothing was written. */
 bool fix_return(struct fix *f, uint16_t n);
+
+/* The same with the bytes that the batch says were written. */
+bool fix_return_written(struct fix *f, uint16_t n);
+
+/* The guest takes back what there is: how many chains. */
+unsigned int fix_reap(struct fix *f);
+
+/* n entries of the ring behind a position: of a split ring, its index moves by chains. */
+uint16_t fix_ahead(const struct fix *f, uint16_t position, uint32_t n);
+
+/* n chains of one buffer through the ring; whether the guest was told. */
+bool fix_pass(struct fix *f, uint16_t n);
 
 /* Expects n chains and no fault. */
 void fix_expect_ok(struct fix *f, enum vring_dir dir, uint16_t n);
@@ -85,11 +114,12 @@ struct rnd {
 uint32_t rnd(struct rnd *r);
 uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 
+/* Features of a ring in that format. */
+#define FIX_FEATURES(packed) (F_VERSION_1 | ((packed) ? F_PACKED : 0))
+
 /* The suites. */
 extern CU_TestInfo guest_mem_tests[], sigbus_tests[], init_tests[], chain_tests[], indirect_tests[],
-	notify_tests[], random_tests[], race_tests[], packed_init_tests[], packed_chain_tests[],
-	packed_indirect_tests[], packed_notify_tests[], packed_journal_tests[], packed_race_tests[],
-	quiet_tests[];
+	notify_tests[], random_tests[], race_tests[], packed_journal_tests[], quiet_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

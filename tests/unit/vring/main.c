@@ -13,7 +13,7 @@
 static int
 ram_up(void)
 {
-	ram_init(&fix_ram);
+	ram_init(&fix_ram, RAM_SIZE);
 	return 0;
 }
 
@@ -35,14 +35,9 @@ main(int argc, char **argv)
 		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
 		{"notification", ram_up, ram_down, NULL, NULL, notify_tests},
 		{"quiet guests", ram_up, ram_down, NULL, NULL, quiet_tests},
-		{"packed: ring set-up", ram_up, ram_down, NULL, NULL, packed_init_tests},
-		{"packed: direct chains", ram_up, ram_down, NULL, NULL, packed_chain_tests},
-		{"packed: indirect tables", ram_up, ram_down, NULL, NULL, packed_indirect_tests},
-		{"packed: notification", ram_up, ram_down, NULL, NULL, packed_notify_tests},
 		{"packed: journal", ram_up, ram_down, NULL, NULL, packed_journal_tests},
 		{"random rings", ram_up, ram_down, NULL, NULL, random_tests},
 		{"races with the guest", ram_up, ram_down, NULL, NULL, race_tests},
-		{"packed: races with the guest", ram_up, ram_down, NULL, NULL, packed_race_tests},
 		CU_SUITE_INFO_NULL,
 	};
 	unsigned int failed;

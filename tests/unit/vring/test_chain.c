@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* Chains of direct descriptors: good ones in every shape, and each lie that a
- * guest can tell with them. */
+/* Chains of direct descriptors: good ones in every shape and at every place, and each
+ * lie that a guest can tell with them. */
 
 #include <string.h>
 
 #include "fixture.h"
 
 #define SIZE 16u
+#define BAD FIX_BAD
 
-/* Head 9 names the descriptor that the test wrote there. */
-#define BAD 9u
-
+/* A ring with one good chain; a packed one is just before its end: slot 0 with
+ * counter 0 would be a ring that nobody has used. */
 static void
-post_bad(struct fix *f, struct gr_desc d)
+start(struct fix *f, bool packed, enum vring_dir dir)
+{
+	struct gr_layout l = {.size = SIZE, .start = packed ? WRAP | (SIZE - 1) : 0};
+
+	fix_up(f, &l, FIX_FEATURES(packed));
+	fix_good(f, dir);
+}
+
+/* Split: a chain that begins with this descriptor. */
+static void
+post_desc(struct fix *f, struct vring_desc d)
 {
 	gr_set_desc(&f->gr, BAD, d);
 	gr_push_avail(&f->gr, BAD);
@@ -22,13 +32,24 @@ post_bad(struct fix *f, struct gr_desc d)
 }
 
 static void
-bad_desc(enum vring_dir dir, struct gr_desc d, enum vring_fault fault)
+bad_desc(enum vring_dir dir, struct vring_desc d, enum vring_fault fault)
 {
 	struct fix f;
 
-	fix_up_size(&f, SIZE, F_VERSION_1);
-	fix_good(&f, dir);
-	post_bad(&f, d);
+	start(&f, false, dir);
+	post_desc(&f, d);
+	fix_expect_fault(&f, dir, fault);
+	fix_down(&f);
+}
+
+/* Either format: a chain of one descriptor. */
+static void
+bad_buffer(bool packed, enum vring_dir dir, struct vdriver_seg b, enum vring_fault fault)
+{
+	struct fix f;
+
+	start(&f, packed, dir);
+	fix_post(&f, b.addr, b.len, b.write ? D_WRITE : 0);
 	fix_expect_fault(&f, dir, fault);
 	fix_down(&f);
 }
@@ -37,18 +58,31 @@ static void
 test_loop(void)
 {
 	struct fix f;
-	struct gr_buf b;
+	struct vdriver_seg b;
 
 	/* one that names itself, with bytes and without, and a ring of two */
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, BAD}, VRING_FAULT_LOOP);
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_NEXT, BAD}, VRING_FAULT_LOOP);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, BAD},
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, BAD}, VRING_FAULT_LOOP);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 0, D_NEXT, BAD}, VRING_FAULT_LOOP);
+	bad_desc(VRING_ENQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT | D_WRITE, BAD},
 		 VRING_FAULT_LOOP);
-	fix_up_size(&f, SIZE, F_VERSION_1);
-	fix_good(&f, VRING_DEQ);
+	start(&f, false, VRING_DEQ);
 	b = fix_buf(&f, VRING_DEQ);
-	gr_set_desc(&f.gr, 5, (struct gr_desc){b.addr, 8, GR_NEXT, BAD});
-	post_bad(&f, (struct gr_desc){b.addr, 8, GR_NEXT, 5});
+	gr_set_desc(&f.gr, 5, (struct vring_desc){b.addr, 8, D_NEXT, BAD});
+	post_desc(&f, (struct vring_desc){b.addr, 8, D_NEXT, 5});
+	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
+	fix_down(&f);
+}
+
+/* A chain that goes on into one that is before it in the same batch. */
+static void
+test_runs_into_itself(void)
+{
+	struct fix f;
+
+	fix_up_size(&f, SIZE, FIX_FEATURES(true));
+	fix_good(&f, VRING_DEQ);
+	for (uint32_t k = 0; k < SIZE - 1; k++)
+		fix_post(&f, RAM_C_ADDR, 8, D_NEXT);
 	fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_LOOP);
 	fix_down(&f);
 }
@@ -56,9 +90,9 @@ test_loop(void)
 static void
 test_next_beyond(void)
 {
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, SIZE}, VRING_FAULT_NEXT);
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x8000}, VRING_FAULT_NEXT);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT | GR_WRITE, 0xffff},
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, SIZE}, VRING_FAULT_NEXT);
+	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 0x8000}, VRING_FAULT_NEXT);
+	bad_desc(VRING_ENQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT | D_WRITE, 0xffff},
 		 VRING_FAULT_NEXT);
 }
 
@@ -69,7 +103,7 @@ test_next_unused(void)
 	struct fix f;
 
 	fix_up_size(&f, SIZE, F_VERSION_1);
-	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, 0, 0xffff});
+	post_desc(&f, (struct vring_desc){RAM_C_ADDR, 8, 0, 0xffff});
 	fix_expect_ok(&f, VRING_DEQ, 1);
 	fix_expect_seg(&f, 0, RAM_C_ADDR, 8);
 	fix_down(&f);
@@ -83,8 +117,7 @@ test_head_beyond(void)
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		struct fix f;
 
-		fix_up_size(&f, SIZE, F_VERSION_1);
-		fix_good(&f, VRING_DEQ);
+		start(&f, false, VRING_DEQ);
 		gr_push_avail(&f.gr, heads[i]);
 		gr_publish(&f.gr);
 		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_HEAD);
@@ -131,57 +164,234 @@ test_avail_full(void)
 	fix_down(&f);
 }
 
+/* Chains of 1 to `most` descriptors, until the ring was gone through some times. */
 static void
-test_direction(void)
+around(bool packed, uint32_t size, uint16_t begin, uint32_t most, uint32_t chains,
+       uint64_t features)
 {
+	struct gr_layout l = {.size = size, .start = begin};
+	static struct vdriver_seg bufs[SIZE];
+	unsigned int wrong = 0;
 	struct fix f;
-	struct gr_buf b;
 
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 8, GR_WRITE, 0}, VRING_FAULT_DIRECTION);
-	bad_desc(VRING_ENQ, (struct gr_desc){RAM_C_ADDR, 8, 0, 0}, VRING_FAULT_DIRECTION);
-	/* an empty buffer has a direction, too */
-	bad_desc(VRING_DEQ, (struct gr_desc){RAM_C_ADDR, 0, GR_WRITE, 0}, VRING_FAULT_DIRECTION);
-	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
-		uint16_t right = dir == VRING_ENQ ? GR_WRITE : 0;
+	fix_up(&f, &l, FIX_FEATURES(packed) | features);
+	for (uint32_t c = 0; c < chains; c++) {
+		uint32_t n = 1 + c % most, len;
+		uint16_t want, got = 0;
+		int id;
 
-		fix_up_size(&f, SIZE, F_VERSION_1);
-		fix_good(&f, dir);
-		b = fix_buf(&f, dir);
-		/* the second of two: readable behind writable and the reverse */
-		gr_set_desc(&f.gr, 3, (struct gr_desc){b.addr, 8, right ^ GR_WRITE, 0});
-		post_bad(&f, (struct gr_desc){b.addr, 8, right | GR_NEXT, 3});
-		fix_expect_fault(&f, dir, VRING_FAULT_DIRECTION);
-		fix_down(&f);
+		for (uint32_t k = 0; k < n; k++)
+			bufs[k] = (struct vdriver_seg){RAM_C_ADDR + 16 * k, 1 + (c + k) % 16,
+						       c % 2};
+		id = gr_add(&f.gr, bufs, n, 0, NULL);
+		gr_publish(&f.gr);
+		want = fix_ahead(&f, vring_position(&f.vr), packed ? n : 1);
+		wrong += id < 0 || fix_snapshot(&f, c % 2 ? VRING_ENQ : VRING_DEQ) != 1;
+		wrong += f.b.nseg != n || f.b.slots != (packed ? n : 1) || f.b.chain[0].head != id;
+		for (uint32_t k = 0; k < n && k < f.b.nseg; k++)
+			wrong += f.b.seg[k].len != bufs[k].len;
+		f.b.chain[0].len = c % 2 ? bufs[0].len : 0;
+		fix_return_written(&f, 1);
+		wrong += vring_position(&f.vr) != want;
+		wrong += !gr_reap(&f.gr, &got, &len, NULL) || got != id;
+		wrong += len != (c % 2 ? bufs[0].len : 0) || gr_reap(&f.gr, &got, &len, NULL);
 	}
-}
-
-/* Flags that the specification does not know change nothing. */
-static void
-test_unknown_flags(void)
-{
-	struct fix f;
-
-	fix_up_size(&f, SIZE, F_VERSION_1);
-	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, 0xfff8, 0});
-	fix_expect_ok(&f, VRING_DEQ, 1);
-	fix_expect_seg(&f, 0, RAM_C_ADDR, 8);
+	CU_ASSERT_EQUAL(wrong, 0);
+	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
 	fix_down(&f);
 }
 
 static void
-test_empty_buffers(void)
+test_around(bool packed)
+{
+	static const uint32_t sizes[] = {2, 3, 4, 7, SIZE, 100};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint32_t most = sizes[i] < SIZE ? sizes[i] : SIZE;
+
+		if (!packed && (sizes[i] & (sizes[i] - 1)) != 0)
+			continue;
+		/* of a split ring: before and after the index's wrap */
+		for (uint32_t slot = 0; slot < sizes[i]; slot++)
+			for (uint32_t half = 0; half < 2; half++)
+				around(packed, sizes[i],
+				       (uint16_t)(packed ? slot | half * WRAP : slot - half * SIZE),
+				       most, 5 * most, slot % 2 ? F_IN_ORDER : 0);
+	}
+	around(packed, 32768, 0x8000, 7, 40000, 0);
+	around(packed, 32768, 32767, 1, 70000, 0);
+	if (packed)
+		around(packed, 32767, 0x8000 | 32766, 5, 20000, F_IN_ORDER);
+}
+BOTH(test_around)
+
+/* As many at once as the ring holds, over its end at every place. */
+static void
+test_full(bool packed)
+{
+	for (uint32_t slot = 0; slot < 2 * SIZE; slot++) {
+		struct gr_layout l = {.size = SIZE, .start = (uint16_t)(slot - SIZE)};
+		uint16_t part = (uint16_t)(1 + slot % SIZE);
+		struct fix f;
+		uint32_t n;
+
+		if (packed)
+			l.start = (uint16_t)(slot % SIZE | (slot < SIZE ? 0 : WRAP));
+		fix_up(&f, &l, FIX_FEATURES(packed));
+		fix_expect_ok(&f, VRING_DEQ, 0);
+		for (unsigned int i = 0; i < SIZE; i++)
+			fix_good(&f, VRING_DEQ);
+		fix_expect_ok(&f, VRING_DEQ, SIZE);
+		CU_ASSERT_EQUAL(f.b.slots, SIZE);
+		/* some of it, then the rest */
+		fix_return(&f, part);
+		n = fix_reap(&f);
+		CU_ASSERT_EQUAL(n, part);
+		fix_expect_ok(&f, VRING_DEQ, (uint16_t)(SIZE - n));
+		if (n < SIZE)
+			fix_return(&f, (uint16_t)(SIZE - n));
+		n += fix_reap(&f);
+		CU_ASSERT_EQUAL(n, SIZE);
+		CU_ASSERT_EQUAL(vring_position(&f.vr), fix_ahead(&f, l.start, SIZE));
+		fix_down(&f);
+	}
+}
+BOTH(test_full)
+
+/* Only one of the four values of AVAIL and USED says that it is ours. */
+static void
+test_not_available(void)
+{
+	for (uint32_t i = 0; i < 4 * 2 * SIZE; i++) {
+		struct gr_layout l = {.size = SIZE,
+				      .start = (uint16_t)(i / 4 % SIZE | (i & 1 ? WRAP : 0))};
+		uint16_t both = (uint16_t)((i & 2 ? D_AVAIL : 0) | (i / 4 >= SIZE ? D_USED : 0));
+		struct fix f;
+		uint16_t at;
+
+		fix_up(&f, &l, FIX_FEATURES(true));
+		fix_good(&f, VRING_DEQ);
+		at = f.gr.vd.next_avail;
+		gp_push(&f.gr, (struct vring_packed_desc){RAM_C_ADDR, 8, 1, both}, true);
+		fix_good(&f, VRING_DEQ);
+		fix_expect_ok(&f, VRING_DEQ, both == vdriver_avail_flags(at) ? 3 : 1);
+		fix_down(&f);
+	}
+}
+
+/* Every value of the flags, alone in the ring: it is what the specification says,
+ * and the reserved bits change nothing. */
+static void
+test_any_flags(void)
+{
+	unsigned int wrong = 0;
+
+	for (uint32_t flags = 0; flags < 0x10000; flags++) {
+		enum vring_fault fault = VRING_OK;
+		static struct fix f;
+		uint16_t n = 1;
+
+		if (flags == 0)
+			fix_up(&f, &(struct gr_layout){.size = 3, .start = WRAP},
+			       FIX_FEATURES(true));
+		f.vr.fault = VRING_OK;
+		gp_set_slot(&f.gr, 0,
+			    (struct vring_packed_desc){RAM_C_ADDR, 8, 7, (uint16_t)flags});
+		if (flags & D_INDIRECT)
+			fault = VRING_FAULT_INDIRECT;
+		else if (flags & D_WRITE)
+			fault = VRING_FAULT_DIRECTION;
+		if ((flags & (D_AVAIL | D_USED)) != D_AVAIL) {
+			fault = VRING_OK;
+			n = 0;
+		} else if (fault != VRING_OK) {
+			n = 0;
+		}
+		wrong += fix_snapshot(&f, VRING_DEQ) != n || f.vr.fault != fault;
+		/* what follows is an empty one, whatever it says of itself */
+		wrong += n == 1 && f.b.slots != (flags & D_NEXT ? 2 : 1);
+		if (flags == 0xffff)
+			fix_down(&f);
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+}
+
+/* The id is the guest's: every value comes back as it is, also twice. */
+static void
+test_any_id(void)
+{
+	unsigned int wrong = 0;
+	struct fix f;
+
+	fix_up_size(&f, SIZE, FIX_FEATURES(true));
+	for (uint32_t id = 0; id < 0x10000; id++) {
+		uint16_t at = f.gr.vd.next_avail;
+		const struct vring_packed_desc *d = &f.gr.vd.slot[at & 0x7fff];
+		const struct vring_packed_desc b = {RAM_C_ADDR, 8, (uint16_t)id, 0};
+
+		gp_push(&f.gr, b, false);
+		gp_push(&f.gr, b, false);
+		wrong += fix_snapshot(&f, VRING_DEQ) != 2;
+		fix_return(&f, 2);
+		wrong += d->id != id || (d->flags & (D_AVAIL | D_USED)) != vdriver_used_flags(at);
+		wrong += f.gr.vd.slot[vdriver_ahead(&f.gr.vd, at, 1) & 0x7fff].id != id;
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	fix_down(&f);
+}
+
+static void
+test_direction(bool packed)
+{
+	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
+		bool right = dir == VRING_ENQ;
+		struct vdriver_seg b[2] = {{RAM_C_ADDR, 8, right}, {RAM_C_ADDR, 8, !right}};
+		struct fix f;
+
+		bad_buffer(packed, dir, b[1], VRING_FAULT_DIRECTION);
+		/* an empty buffer has a direction, too */
+		b[1].len = 0;
+		bad_buffer(packed, dir, b[1], VRING_FAULT_DIRECTION);
+		/* the second of two: readable behind writable and the reverse */
+		b[1].len = 8;
+		start(&f, packed, dir);
+		fix_post_two(&f, b);
+		fix_expect_fault(&f, dir, VRING_FAULT_DIRECTION);
+		fix_down(&f);
+	}
+}
+BOTH(test_direction)
+
+/* Flags that the specification does not know change nothing; nor, in a split ring,
+ * those of a packed one. */
+static void
+test_unknown_flags(bool packed)
+{
+	uint16_t known = D_NEXT | D_WRITE | D_INDIRECT | (packed ? D_AVAIL | D_USED : 0);
+	struct fix f;
+
+	fix_up_size(&f, SIZE, FIX_FEATURES(packed));
+	fix_post(&f, RAM_C_ADDR, 8, (uint16_t)~known);
+	fix_expect_ok(&f, VRING_DEQ, 1);
+	fix_expect_seg(&f, 0, RAM_C_ADDR, 8);
+	fix_down(&f);
+}
+BOTH(test_unknown_flags)
+
+static void
+test_empty_buffers(bool packed)
 {
 	static const uint64_t addrs[] = {RAM_C_ADDR, 0, RAM_HOLE, UINT64_MAX};
 
 	for (size_t i = 0; i < 4; i++) {
 		struct fix f;
-		struct gr_buf bufs[3];
+		struct vdriver_seg bufs[3];
 
 		/* in front of, between and behind bytes: it adds no piece */
-		fix_up_size(&f, SIZE, F_VERSION_1);
-		bufs[0] = (struct gr_buf){addrs[i], 0, false};
+		fix_up_size(&f, SIZE, FIX_FEATURES(packed));
+		bufs[0] = (struct vdriver_seg){addrs[i], 0, false};
 		bufs[1] = fix_buf(&f, VRING_DEQ);
-		bufs[2] = (struct gr_buf){addrs[i], 0, false};
+		bufs[2] = (struct vdriver_seg){addrs[i], 0, false};
 		CU_ASSERT(gr_add(&f.gr, bufs, 3, 0, NULL) >= 0);
 		/* and alone: a chain of no bytes */
 		CU_ASSERT(gr_add(&f.gr, bufs, 1, 0, NULL) >= 0);
@@ -195,9 +405,10 @@ test_empty_buffers(void)
 		fix_down(&f);
 	}
 }
+BOTH(test_empty_buffers)
 
 static void
-test_address_outside(void)
+test_address_outside(bool packed)
 {
 	static const struct {
 		uint64_t addr;
@@ -219,26 +430,26 @@ test_address_outside(void)
 		{UINT64_MAX - RAM_A_ADDR + 2, 0xffffffff}, /* wraps into memory */
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		bad_desc(VRING_DEQ, (struct gr_desc){bad[i].addr, bad[i].len, 0, 0},
-			 VRING_FAULT_ADDRESS);
-		bad_desc(VRING_ENQ, (struct gr_desc){bad[i].addr, bad[i].len, GR_WRITE, 0},
-			 VRING_FAULT_ADDRESS);
-	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++)
+			bad_buffer(packed, dir,
+				   (struct vdriver_seg){bad[i].addr, bad[i].len, dir == VRING_ENQ},
+				   VRING_FAULT_ADDRESS);
 }
+BOTH(test_address_outside)
 
 static void
-test_region_edges(void)
+test_region_edges(bool packed)
 {
 	static const uint64_t base[] = {RAM_A_ADDR, RAM_B_ADDR, RAM_C_ADDR, RAM_D_ADDR};
 
 	for (size_t i = 0; i < 4; i++) {
-		struct gr_buf bufs[3] = {{base[i], 1, false},
-					 {base[i] + RAM_SIZE - 1, 1, false},
-					 {base[i], RAM_SIZE, false}};
+		struct vdriver_seg bufs[3] = {{base[i], 1, false},
+					      {base[i] + RAM_SIZE - 1, 1, false},
+					      {base[i], RAM_SIZE, false}};
 		struct fix f;
 
-		fix_up_size(&f, SIZE, F_VERSION_1);
+		fix_up_size(&f, SIZE, FIX_FEATURES(packed));
 		CU_ASSERT(gr_add(&f.gr, bufs, 3, 0, NULL) >= 0);
 		gr_publish(&f.gr);
 		fix_expect_ok(&f, VRING_DEQ, 1);
@@ -248,14 +459,15 @@ test_region_edges(void)
 		fix_down(&f);
 	}
 }
+BOTH(test_region_edges)
 
 static void
-test_crosses_regions(void)
+test_crosses_regions(bool packed)
 {
-	struct gr_buf b = {RAM_B_ADDR - 10, 30, true};
+	struct vdriver_seg b = {RAM_B_ADDR - 10, 30, true};
 	struct fix f;
 
-	fix_up_size(&f, SIZE, F_VERSION_1);
+	fix_up_size(&f, SIZE, FIX_FEATURES(packed));
 	CU_ASSERT(gr_add(&f.gr, &b, 1, 0, NULL) >= 0);
 	gr_publish(&f.gr);
 	fix_expect_ok(&f, VRING_ENQ, 1);
@@ -266,35 +478,73 @@ test_crosses_regions(void)
 	CU_ASSERT_EQUAL(f.b.chain[0].nseg, 2);
 	fix_down(&f);
 }
+BOTH(test_crosses_regions)
 
-/* As many descriptors as the ring has, one more by a loop, and the limit of all
- * chains on a ring that has more. */
+/* Bytes at each region's edges, across two of them, and none at all at any address,
+ * in one chain. */
 static void
-test_longest_chain(void)
+test_buffers(bool packed)
 {
-	static const uint32_t sizes[] = {2, SIZE, VRING_MAX_CHAIN, 4096};
-	static struct gr_buf bufs[VRING_MAX_CHAIN + 1];
+	struct vdriver_seg bufs[] = {
+		{RAM_A_ADDR, 1, true},
+		{UINT64_MAX, 0, true},
+		{RAM_B_ADDR - 10, 30, true},
+		{RAM_HOLE - 1, 1, true},
+		{RAM_HOLE, 0, true},
+		{RAM_D_ADDR, RAM_SIZE, true},
+		{0, 0, true},
+	};
+	struct vdriver_seg none = {RAM_HOLE, 0, true};
+	struct fix f;
 
-	for (size_t i = 0; i < 4; i++) {
+	fix_up(&f, &(struct gr_layout){.size = SIZE, .start = SIZE - 3}, FIX_FEATURES(packed));
+	CU_ASSERT(gr_add(&f.gr, bufs, 7, 0, NULL) >= 0);
+	CU_ASSERT(gr_add(&f.gr, &none, 1, 0, NULL) >= 0);
+	gr_publish(&f.gr);
+	fix_expect_ok(&f, VRING_ENQ, 2);
+	CU_ASSERT_EQUAL(f.b.nseg, 5);
+	fix_expect_seg(&f, 0, RAM_A_ADDR, 1);
+	fix_expect_seg(&f, 1, RAM_B_ADDR - 10, 10);
+	fix_expect_seg(&f, 2, RAM_B_ADDR, 20);
+	fix_expect_seg(&f, 3, RAM_HOLE - 1, 1);
+	fix_expect_seg(&f, 4, RAM_D_ADDR, RAM_SIZE);
+	CU_ASSERT_EQUAL(f.b.chain[0].len, 32 + RAM_SIZE);
+	CU_ASSERT_EQUAL(f.b.chain[1].nseg, 0);
+	CU_ASSERT_EQUAL(f.b.chain[1].len, 0);
+	CU_ASSERT_EQUAL(f.b.slots, packed ? 8 : 2);
+	fix_down(&f);
+}
+BOTH(test_buffers)
+
+/* As long as the ring or the limit of all chains allows, and one longer. */
+static void
+test_longest_chain(bool packed)
+{
+	static const uint32_t sizes[] = {2, 3, SIZE, VRING_MAX_CHAIN, 4096};
+	static struct vdriver_seg bufs[VRING_MAX_CHAIN + 1];
+	struct fix f;
+
+	for (size_t i = 0; i < 5; i++) {
 		uint32_t n = sizes[i] < VRING_MAX_CHAIN ? sizes[i] : VRING_MAX_CHAIN;
-		struct fix f;
 
+		if (!packed && sizes[i] == 3)
+			continue;
 		for (uint32_t k = 0; k <= n; k++)
-			bufs[k] = (struct gr_buf){RAM_C_ADDR + k, 1, false};
-		fix_up_size(&f, sizes[i], F_VERSION_1);
+			bufs[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, false};
+		fix_up(&f, &(struct gr_layout){.size = sizes[i], .start = 1}, FIX_FEATURES(packed));
 		CU_ASSERT(gr_add(&f.gr, bufs, n, 0, NULL) >= 0);
 		gr_publish(&f.gr);
 		fix_expect_ok(&f, VRING_DEQ, 1);
+		CU_ASSERT_EQUAL(f.b.nseg, n);
 		CU_ASSERT_EQUAL(f.b.chain[0].nseg, n);
 		CU_ASSERT_EQUAL(f.b.chain[0].len, n);
+		CU_ASSERT_EQUAL(f.b.slots, packed ? n : 1);
 		fix_down(&f);
 	}
 	for (int empty = 0; empty < 2; empty++) {
-		struct fix f;
-
 		for (uint32_t k = 0; k <= VRING_MAX_CHAIN; k++)
 			bufs[k].len = empty ? 0 : 1;
-		fix_up_size(&f, 4096, F_VERSION_1);
+		fix_up_size(&f, 4096, FIX_FEATURES(packed));
 		fix_good(&f, VRING_DEQ);
 		CU_ASSERT(gr_add(&f.gr, bufs, VRING_MAX_CHAIN + 1, 0, NULL) >= 0);
 		gr_publish(&f.gr);
@@ -302,40 +552,67 @@ test_longest_chain(void)
 		fix_down(&f);
 	}
 }
+BOTH(test_longest_chain)
+
+/* Every descriptor of the ring says NEXT, with bytes or without. */
+static void
+test_endless(void)
+{
+	static const uint32_t sizes[] = {2, 3, SIZE, VRING_MAX_CHAIN, 4096};
+
+	for (size_t i = 0; i < 2 * 5; i++) {
+		struct gr_layout l = {.size = sizes[i / 2], .start = 1};
+		struct fix f;
+
+		fix_up(&f, &l, FIX_FEATURES(true));
+		for (uint32_t k = 0; k < l.size; k++)
+			fix_post(&f, RAM_C_ADDR, i % 2, D_NEXT);
+		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
+		CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_LOOP);
+		CU_ASSERT(f.b.ndesc <= VRING_MAX_CHAIN);
+		fix_down(&f);
+	}
+}
 
 /* Fault in the middle: the chains before it can be used and given back. */
 static void
-test_fault_keeps_batch(void)
+test_fault_keeps_batch(bool packed)
 {
+	uint16_t ids[5];
 	struct fix f;
 
-	fix_up_size(&f, SIZE, F_VERSION_1);
+	fix_up_size(&f, SIZE, FIX_FEATURES(packed));
 	for (int i = 0; i < 5; i++)
-		fix_good(&f, VRING_DEQ);
-	post_bad(&f, (struct gr_desc){RAM_C_ADDR, 8, GR_NEXT, 0x4000});
+		ids[i] = fix_good(&f, VRING_DEQ);
+	if (packed)
+		fix_post(&f, RAM_HOLE, 8, 0);
+	else
+		post_desc(&f, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT, 0x4000});
 	fix_good(&f, VRING_DEQ);
 	CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 5);
-	CU_ASSERT_EQUAL(f.vr.fault, VRING_FAULT_NEXT);
+	CU_ASSERT_EQUAL(f.vr.fault, packed ? VRING_FAULT_ADDRESS : VRING_FAULT_NEXT);
 	CU_ASSERT_EQUAL(f.b.nchain, 5);
 	CU_ASSERT_EQUAL(f.b.nseg, 5);
-	for (uint16_t i = 0; i < 5; i++) {
-		CU_ASSERT_EQUAL(f.b.chain[i].head, i);
-		vring_split_put_used(&f.vr, i, f.b.chain[i].head, 0);
-	}
-	vring_split_publish(&f.vr, 5);
+	for (uint16_t i = 0; i < 5; i++)
+		CU_ASSERT_EQUAL(f.b.chain[i].head, ids[i]);
+	fix_return(&f, 5);
 	for (uint16_t i = 0; i < 5; i++) {
 		uint16_t head = 99;
 		uint32_t len;
 
 		CU_ASSERT(gr_reap(&f.gr, &head, &len, NULL));
-		CU_ASSERT_EQUAL(head, i);
+		CU_ASSERT_EQUAL(head, ids[i]);
 	}
-	CU_ASSERT_EQUAL(gr_used_idx(&f.gr), 5);
+	CU_ASSERT_EQUAL(fix_reap(&f), 0);
+	if (!packed)
+		CU_ASSERT_EQUAL(gr_used_idx(&f.gr), 5);
 	fix_down(&f);
 }
+BOTH(test_fault_keeps_batch)
 
+/* From any entry, with nothing given back. */
 static void
-test_full_batch(void)
+test_full_batch_from(void)
 {
 	struct fix f;
 	uint16_t n;
@@ -358,49 +635,109 @@ test_full_batch(void)
 	fix_down(&f);
 }
 
-/* Three chains of 500 pieces: two fit into a batch, the third comes with the
- * next one, and the ring is not at fault. */
 static void
-test_pieces_run_out(void)
+test_full_batch(bool packed)
 {
-	static struct gr_buf bufs[500];
+	uint32_t left = 1000;
 	struct fix f;
 
-	fix_up_size(&f, 2048, F_VERSION_1);
+	fix_up_size(&f, packed ? 1000 : 1024, FIX_FEATURES(packed));
+	for (uint32_t i = 0; i < left; i++)
+		fix_good(&f, VRING_DEQ);
+	while (left > 0) {
+		uint16_t n = left < VRING_BATCH ? (uint16_t)left : VRING_BATCH;
+
+		vring_batch_begin(&f.b);
+		/* in two steps: the second goes behind the first */
+		CU_ASSERT_EQUAL(fix_snapshot_more(&f, VRING_DEQ, 10), 10);
+		CU_ASSERT_FALSE(f.b.full);
+		CU_ASSERT_EQUAL(fix_snapshot_more(&f, VRING_DEQ, (uint16_t)(left - 10)), n - 10);
+		CU_ASSERT_EQUAL(f.b.full, left > VRING_BATCH);
+		CU_ASSERT_EQUAL(f.b.nchain, n);
+		CU_ASSERT_EQUAL(f.b.slots, n);
+		fix_return(&f, n);
+		left -= n;
+	}
+	if (packed)
+		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
+	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
+	fix_down(&f);
+}
+BOTH(test_full_batch)
+
+/* Three chains of 500 pieces: two fit into a batch, the third comes with the next one,
+ * and the ring is not at fault.  cut() forgets one of them. */
+static void
+pieces_run_out(bool packed, bool cut)
+{
+	struct gr_layout l = {.size = packed ? 1600 : 2048, .start = packed ? 1400 : 0};
+	static struct vdriver_seg bufs[500];
+	uint16_t first = cut ? 1 : 2, third = 2 - first;
+	struct fix f;
+	int ids[3];
+
+	fix_up(&f, &l, FIX_FEATURES(packed));
 	for (uint32_t k = 0; k < 500; k++)
-		bufs[k] = (struct gr_buf){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
-	for (int i = 0; i < 3; i++)
-		CU_ASSERT(gr_add(&f.gr, bufs, 500, 0, NULL) >= 0);
+		bufs[k] = (struct vdriver_seg){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
+	for (int i = 0; i < 3; i++) {
+		ids[i] = gr_add(&f.gr, bufs, 500, 0, NULL);
+		CU_ASSERT(ids[i] >= 0);
+	}
 	gr_publish(&f.gr);
 	fix_expect_ok(&f, VRING_DEQ, 2);
+	CU_ASSERT_TRUE(f.b.full);
 	CU_ASSERT_EQUAL(f.b.nseg, 1000);
-	for (uint16_t i = 0; i < 2; i++)
-		vring_split_put_used(&f.vr, i, f.b.chain[i].head, 0);
-	vring_split_publish(&f.vr, 2);
-	fix_expect_ok(&f, VRING_DEQ, 1);
-	CU_ASSERT_EQUAL(f.b.chain[0].head, 1000);
-	CU_ASSERT_EQUAL(f.b.chain[0].nseg, 500);
+	if (cut) {
+		vring_batch_cut(&f.b, 1);
+		CU_ASSERT_EQUAL(f.b.slots, packed ? 500 : 1);
+		CU_ASSERT_EQUAL(f.b.nseg, 500);
+	}
+	fix_return(&f, first);
+	CU_ASSERT_EQUAL(fix_reap(&f), first);
+	fix_expect_ok(&f, VRING_DEQ, 3 - first);
+	CU_ASSERT_EQUAL(f.b.chain[third].head, ids[2]);
+	CU_ASSERT_EQUAL(f.b.chain[third].nseg, 500);
 	for (uint16_t k = 0; k < 500; k++)
-		fix_expect_seg(&f, k, bufs[k].addr, bufs[k].len);
+		fix_expect_seg(&f, third * 500 + k, bufs[k].addr, bufs[k].len);
+	fix_return(&f, 3 - first);
+	CU_ASSERT_EQUAL(fix_reap(&f), 3u - first);
+	CU_ASSERT_EQUAL(vring_position(&f.vr), packed ? 1300 | WRAP : 3);
 	fix_down(&f);
 }
 
+static void
+test_pieces_run_out(bool packed)
+{
+	pieces_run_out(packed, false);
+	pieces_run_out(packed, true);
+}
+BOTH(test_pieces_run_out)
+
 CU_TestInfo chain_tests[] = {
-	{"loop", test_loop},
-	{"next beyond the ring", test_next_beyond},
-	{"next without NEXT is ignored", test_next_unused},
-	{"head beyond the ring", test_head_beyond},
-	{"avail index jumps", test_avail_jump},
-	{"avail index of a full ring, at the wrap", test_avail_full},
-	{"wrong direction", test_direction},
-	{"unknown descriptor flags", test_unknown_flags},
-	{"buffers of no length, with any address", test_empty_buffers},
-	{"address outside, past an end, wrapping", test_address_outside},
-	{"first and last byte of each region", test_region_edges},
-	{"buffer across two regions", test_crosses_regions},
-	{"longest chain, and one longer", test_longest_chain},
-	{"a fault keeps the chains before it", test_fault_keeps_batch},
-	{"batch is full", test_full_batch},
-	{"batch runs out of pieces", test_pieces_run_out},
+	{"split: loop", test_loop},
+	{"split: next beyond the ring", test_next_beyond},
+	{"split: next without NEXT is ignored", test_next_unused},
+	{"split: head beyond the ring", test_head_beyond},
+	{"split: avail index jumps", test_avail_jump},
+	{"split: avail index of a full ring, at the wrap", test_avail_full},
+	{"split: batch is full, from any entry", test_full_batch_from},
+	{"packed: what is not available", test_not_available},
+	{"packed: flags of any value", test_any_flags},
+	{"packed: ids of any value", test_any_id},
+	{"packed: a chain that runs into another", test_runs_into_itself},
+	{"packed: a chain without end", test_endless},
+	BOTH_TESTS("around, from every place", test_around),
+	BOTH_TESTS("a full ring, from every place", test_full),
+	BOTH_TESTS("wrong direction", test_direction),
+	BOTH_TESTS("unknown descriptor flags", test_unknown_flags),
+	BOTH_TESTS("buffers of no length, with any address", test_empty_buffers),
+	BOTH_TESTS("address outside, past an end, wrapping", test_address_outside),
+	BOTH_TESTS("first and last byte of each region", test_region_edges),
+	BOTH_TESTS("buffer across two regions", test_crosses_regions),
+	BOTH_TESTS("buffers at edges, across regions, empty", test_buffers),
+	BOTH_TESTS("longest chain, and one longer", test_longest_chain),
+	BOTH_TESTS("a fault keeps the chains before it", test_fault_keeps_batch),
+	BOTH_TESTS("batch is full", test_full_batch),
+	BOTH_TESTS("batch runs out of pieces", test_pieces_run_out),
 	CU_TEST_INFO_NULL,
 };

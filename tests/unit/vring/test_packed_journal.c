@@ -31,7 +31,7 @@ struct burst {
 	uint16_t id[MAX_CHAINS];
 	uint32_t len[MAX_CHAINS];
 	unsigned int wrong, nothing, journaled, all;
-	struct gp_desc shadow[MAX_RING];
+	struct vring_packed_desc shadow[MAX_RING];
 };
 
 static struct pos
@@ -53,18 +53,18 @@ entry_of(uint64_t word)
 }
 
 static bool
-is_used(const struct gp_desc *ring, uint16_t at)
+is_used(const struct vring_packed_desc *ring, uint16_t at)
 {
-	return (ring[at & 0x7fff].flags & (GP_AVAIL | GP_USED)) == gp_used_flags(at);
+	return (ring[at & 0x7fff].flags & (D_AVAIL | D_USED)) == vdriver_used_flags(at);
 }
 
 /* Whether chains [0, n) of the burst are used in this ring, each as it must be. */
 static bool
-all_used(const struct burst *b, const struct gp_desc *ring)
+all_used(const struct burst *b, const struct vring_packed_desc *ring)
 {
 	for (uint16_t i = 0; i < b->n; i++) {
-		const struct gp_desc *d = &ring[b->at[i] & 0x7fff];
-		uint16_t flags = gp_used_flags(b->at[i]) | (b->len[i] ? GR_WRITE : 0);
+		const struct vring_packed_desc *d = &ring[b->at[i] & 0x7fff];
+		uint16_t flags = vdriver_used_flags(b->at[i]) | (b->len[i] ? D_WRITE : 0);
 
 		if (d->flags != flags || d->id != b->id[i] || d->len != b->len[i])
 			return false;
@@ -78,7 +78,7 @@ recover(struct burst *b)
 {
 	struct pos p = pos_of(__atomic_load_n(&b->f.pos, __ATOMIC_RELAXED));
 
-	memcpy(b->shadow, b->f.gr.slot, b->f.gr.layout.size * sizeof(*b->shadow));
+	memcpy(b->shadow, b->f.gr.vd.slot, b->f.gr.vd.size * sizeof(*b->shadow));
 	if (p.pending == 0)
 		return p.avail;
 	b->wrong += p.pending != b->n || p.used != b->old || p.flags != 1;
@@ -87,11 +87,11 @@ recover(struct burst *b)
 	b->journaled++;
 	for (uint16_t i = p.pending; i-- > 0;) {
 		struct entry e = entry_of(b->f.journal[i]);
-		struct gp_desc *d = &b->shadow[e.slot & 0x7fff];
+		struct vring_packed_desc *d = &b->shadow[e.slot & 0x7fff];
 
 		d->len = e.len;
 		d->id = e.id;
-		d->flags = gp_used_flags(e.slot) | (e.len ? GR_WRITE : 0);
+		d->flags = vdriver_used_flags(e.slot) | (e.len ? D_WRITE : 0);
 	}
 	return p.avail;
 }
@@ -103,8 +103,8 @@ look(void *arg)
 	uint16_t at;
 
 	/* what the guest sees is nothing, or everything */
-	if (is_used(b->f.gr.slot, b->old))
-		b->wrong += !all_used(b, b->f.gr.slot);
+	if (is_used(b->f.gr.vd.slot, b->old))
+		b->wrong += !all_used(b, b->f.gr.vd.slot);
 	at = recover(b);
 	if (at == b->old) {
 		b->nothing++;
@@ -129,7 +129,7 @@ give_back(void *arg)
 static void
 up(struct burst *b, uint32_t size, uint16_t start, uint16_t chains, uint32_t slots, uint16_t n)
 {
-	struct gr_buf buf[3] = {
+	struct vdriver_seg buf[3] = {
 		{RAM_C_ADDR, 8, true}, {RAM_C_ADDR, 8, true}, {RAM_C_ADDR, 8, true}};
 
 	memset(b, 0, sizeof(*b));
@@ -143,7 +143,7 @@ up(struct burst *b, uint32_t size, uint16_t start, uint16_t chains, uint32_t slo
 
 		b->id[i] = (uint16_t)gr_add(&b->f.gr, buf, k, 0, NULL);
 		b->len[i] = i % 3 == 2 ? 0 : 8 * k - i % 3;
-		b->at[i + 1] = gp_ahead(&b->f.gr, b->at[i], k);
+		b->at[i + 1] = vdriver_ahead(&b->f.gr.vd, b->at[i], k);
 	}
 	fix_expect_ok(&b->f, VRING_ENQ, chains);
 	for (uint16_t i = 0; i < chains; i++)
@@ -170,7 +170,7 @@ expect_written(struct burst *b)
 	}
 	for (uint16_t i = b->n; i < RING_JOURNAL; i++)
 		CU_ASSERT_EQUAL(b->f.journal[i], 0);
-	CU_ASSERT_TRUE(all_used(b, b->f.gr.slot));
+	CU_ASSERT_TRUE(all_used(b, b->f.gr.vd.slot));
 }
 
 static void
@@ -206,16 +206,16 @@ stepped(uint32_t size, uint16_t start, uint16_t chains, uint32_t slots, uint16_t
 static void
 test_every_instruction(void)
 {
-	stepped(16, GP_WRAP, 1, 1, 1);
+	stepped(16, WRAP, 1, 1, 1);
 	stepped(16, 15, 1, 1, 1);
-	stepped(16, GP_WRAP | 12, 16, 1, 16);
+	stepped(16, WRAP | 12, 16, 1, 16);
 	stepped(16, 9, 6, 3, 6);
-	stepped(3, GP_WRAP | 1, 3, 1, 3);
+	stepped(3, WRAP | 1, 3, 1, 3);
 	stepped(2, 1, 2, 1, 2);
-	stepped(256, GP_WRAP | 40, VRING_BATCH, 1, VRING_BATCH);
+	stepped(256, WRAP | 40, VRING_BATCH, 1, VRING_BATCH);
 	stepped(300, 200, VRING_BATCH, 3, VRING_BATCH);
 	/* not all of what was taken */
-	stepped(100, GP_WRAP | 90, 30, 2, 17);
+	stepped(100, WRAP | 90, 30, 2, 17);
 }
 
 /* Every number of chains, over the end at every place. */
@@ -227,7 +227,7 @@ test_contents(void)
 	for (uint32_t size = 2; size <= 9; size++) {
 		for (uint32_t i = 0; i < 2 * size * size; i++) {
 			uint16_t n = (uint16_t)(1 + i / (2 * size));
-			uint16_t at = (uint16_t)(i % size | (i / size % 2 ? GP_WRAP : 0));
+			uint16_t at = (uint16_t)(i % size | (i / size % 2 ? WRAP : 0));
 
 			up(&b, size, at, n, 1, n);
 			give_back(&b);
@@ -244,11 +244,11 @@ test_no_page(void)
 {
 	static struct burst b;
 
-	up(&b, 16, GP_WRAP | 9, 10, 1, 10);
+	up(&b, 16, WRAP | 9, 10, 1, 10);
 	b.f.vr.state.pos = NULL;
 	b.f.vr.state.journal = NULL;
 	give_back(&b);
-	CU_ASSERT_TRUE(all_used(&b, b.f.gr.slot));
+	CU_ASSERT_TRUE(all_used(&b, b.f.gr.vd.slot));
 	reap_all(&b);
 	fix_down(&b.f);
 }
@@ -265,7 +265,7 @@ test_takeover(void)
 		uint16_t n = (uint16_t)(1 + i % 6), id;
 		uint16_t at = vring_position(&f.vr);
 		uint32_t len;
-		struct gr_buf buf = {RAM_C_ADDR + 64 * i, 64, false};
+		struct vdriver_seg buf = {RAM_C_ADDR + 64 * i, 64, false};
 
 		for (uint16_t k = 0; k < n; k++)
 			CU_ASSERT(gr_add(&f.gr, &buf, 1, 0, NULL) >= 0);
@@ -278,7 +278,7 @@ test_takeover(void)
 		fix_expect_ok(&f, VRING_DEQ, n);
 		fix_expect_seg(&f, 0, buf.addr, 64);
 		fix_return(&f, n);
-		CU_ASSERT_EQUAL(pos_of(f.pos).avail, gp_ahead(&f.gr, at, n));
+		CU_ASSERT_EQUAL(pos_of(f.pos).avail, vdriver_ahead(&f.gr.vd, at, n));
 		CU_ASSERT_EQUAL(entry_of(f.journal[0]).slot, at);
 		for (uint16_t k = 0; k < n; k++)
 			CU_ASSERT(gr_reap(&f.gr, &id, &len, NULL));
@@ -292,7 +292,7 @@ split_look(void *arg)
 {
 	struct burst *b = arg;
 	uint16_t idx = gr_used_idx(&b->f.gr), pos = pos_of(b->f.pos).used;
-	const uint16_t *elem = b->f.gr.used + 2;
+	const struct vring_used_elem *ring = b->f.gr.vd.used->ring;
 
 	b->wrong += idx != b->old && idx != (uint16_t)(b->old + b->n);
 	b->wrong += pos != idx && pos != b->old;
@@ -300,10 +300,9 @@ split_look(void *arg)
 	b->nothing += idx == b->old;
 	/* entries are there before the index says so */
 	for (uint16_t i = 0; idx != b->old && i < b->n; i++) {
-		uint32_t e[2];
+		const struct vring_used_elem *e = &ring[(uint16_t)(b->old + i) % 16];
 
-		memcpy(e, elem + 4 * ((uint16_t)(b->old + i) % 16), sizeof(e));
-		b->wrong += e[0] != b->id[i] || e[1] != b->len[i];
+		b->wrong += e->id != b->id[i] || e->len != b->len[i];
 	}
 }
 
@@ -320,7 +319,7 @@ test_split(void)
 {
 	for (uint64_t in_order = 0; in_order < 2; in_order++) {
 		static struct burst b;
-		struct gr_buf buf = {RAM_C_ADDR, 8, true};
+		struct vdriver_seg buf = {RAM_C_ADDR, 8, true};
 
 		memset(&b, 0, sizeof(b));
 		fix_up(&b.f, &(struct gr_layout){.size = 16, .start = 0xfffa},

@@ -82,9 +82,9 @@ test_packed_event_after_quiet(void)
 	fix_up_size(&f, SIZE, F_VERSION_1 | F_PACKED | F_EVENT_IDX);
 	wish(&f, true, OFF);
 	CU_ASSERT_EQUAL(bursts(&f, VRING_ELIDE_AFTER), 0);
-	gp_set_event(&f.gr, gp_ahead(&f.gr, vring_position(&f.vr), SIZE - 1), DESC);
+	gp_set_event(&f.gr, vdriver_ahead(&f.gr.vd, vring_position(&f.vr), SIZE - 1), DESC);
 	CU_ASSERT_EQUAL(bursts(&f, 1), 1);
-	gp_set_event(&f.gr, gp_ahead(&f.gr, vring_position(&f.vr), SIZE - 1), DESC);
+	gp_set_event(&f.gr, vdriver_ahead(&f.gr.vd, vring_position(&f.vr), SIZE - 1), DESC);
 	CU_ASSERT_EQUAL(bursts(&f, 1), 0);
 	fix_down(&f);
 }

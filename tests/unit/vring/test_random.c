@@ -22,7 +22,7 @@ struct slot {
 	uint64_t addr, table;
 	uint32_t seq; /* deq: packet that it holds */
 	uint32_t n;
-	struct gr_buf buf[MAX_BUFS];
+	struct vdriver_seg buf[MAX_BUFS];
 };
 
 struct run {
@@ -87,7 +87,7 @@ cut(struct run *t, struct slot *s, uint32_t len)
 		if (i + 1 < n)
 			part = rnd_below(&t->r, 4) ? rnd_below(&t->r, len + 1)
 						   : rnd_below(&t->r, len < 4 ? len + 1 : 4);
-		s->buf[i] = (struct gr_buf){s->addr + at, part, t->dir == VRING_ENQ};
+		s->buf[i] = (struct vdriver_seg){s->addr + at, part, t->dir == VRING_ENQ};
 		if (part == 0 && rnd_below(&t->r, 2))
 			s->buf[i].addr = UINT64_MAX - rnd_below(&t->r, 3);
 		at += part + rnd_below(&t->r, 16);
@@ -256,7 +256,7 @@ set_up(struct run *t, const struct gr_layout *l, uint64_t features, enum vring_d
 	uint32_t rooms;
 
 	fix_up(&t->f, l, features);
-	gr_shuffle(&t->f.gr, rnd(&t->r));
+	vdriver_shuffle(&t->f.gr.vd, rnd(&t->r));
 	t->dir = dir;
 	t->indirect = features & F_INDIRECT;
 	t->max_bufs = l->size < 8 ? 1 : l->size < 64 ? l->size / 4 : 16;
@@ -324,7 +324,7 @@ run(struct rnd *r, const struct gr_layout *l, uint64_t features, enum vring_dir 
 		deq_reap(&t, &seq);
 	else
 		enq_reap(&t);
-	CU_ASSERT_EQUAL(vring_position(&t.f.vr), t.f.gr.seen_used);
+	CU_ASSERT_EQUAL(vring_position(&t.f.vr), t.f.gr.vd.next_used);
 	if (t.errors || t.f.vr.fault || t.chains < chains)
 		fprintf(stderr, "\n    %s, size %u, %s, features 0x%llx: %s after %u chains\n",
 			dir == VRING_DEQ ? "deq" : "enq", l->size,
@@ -357,7 +357,7 @@ all_features(enum vring_dir dir)
 			continue;
 		/* a packed ring may have any size */
 		l.size = 2 + rnd_below(&r, i & 16 ? 300 : 30);
-		l.start = (uint16_t)(rnd_below(&r, l.size) | (rnd(&r) & GP_WRAP));
+		l.start = (uint16_t)(rnd_below(&r, l.size) | (rnd(&r) & WRAP));
 		run(&r, &l, features | F_PACKED, dir, 2500);
 	}
 }
@@ -402,14 +402,14 @@ static void
 test_64k(void)
 {
 	const uint32_t len = 12 + 65535, room = 2304;
-	struct gr_buf bufs[30];
+	struct vdriver_seg bufs[30];
 	struct fix f;
 	uint32_t part, done = 0;
 	uint16_t head;
 
 	noise_make(seed());
 	for (int i = 0; i < 30; i++)
-		bufs[i] = (struct gr_buf){RAM_B_ADDR - 10000 + i * room, room, true};
+		bufs[i] = (struct vdriver_seg){RAM_B_ADDR - 10000 + i * room, room, true};
 	fix_up_size(&f, 64, F_VERSION_1 | F_MRG_RXBUF | F_INDIRECT);
 	for (int i = 0; i < 30; i++)
 		CU_ASSERT(gr_add(&f.gr, &bufs[i], 1, 0, NULL) >= 0);
