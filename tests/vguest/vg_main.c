@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "vg_log.h"
+#include "vg_parse.h"
 #include "vg_run.h"
 
 static int

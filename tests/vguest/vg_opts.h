@@ -91,9 +91,6 @@ struct vg_opts {
 	bool fault_rx;
 };
 
-/* Parses the command line: 0, or the exit status with the reason on stderr. */
-int vg_opts_parse(struct vg_opts *o, int argc, char **argv);
-
 uint64_t vg_opts_features(const struct vg_opts *o);
 uint32_t vg_opts_hdr_len(const struct vg_opts *o);
 
