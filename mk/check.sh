@@ -2,89 +2,157 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 #
-# usage: check.sh
+# usage: check.sh [step NAME]
 #
-# Everything that "make check" runs, in the order of how fast it tells, and one
-# summary.  Nothing stops at the first failure.
+# Everything that "make check" runs, in the order of how fast it tells, with the
+# seconds that each step took, and one summary.  Nothing stops at the first failure.
+# Steps that keep one processor busy or wait run beside each other; loopback and e2e
+# share the processors out among their own tests.  "step" runs one of the former, as
+# this script itself does.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 logs=build/check-logs
-rm -rf "$logs"
-mkdir -p "$logs"
-passed=0 failed=0 failures=
 
-note() {
-	passed=$((passed + $1))
-	failed=$((failed + $2))
-	[ "$2" = 0 ] || failures="$failures $3"
+now() {
+	date +%s
 }
 
-# step NAME COMMAND...: one test; its output is shown when it fails.
+# record NAME PASSED FAILED SECONDS: a line of the summary.
+record() {
+	echo "$*" >>"$logs/summary"
+}
+
+# command_of NAME: what a step runs.
+command_of() {
+	case $1 in
+	tests-unit-* | asan-unit-*) echo "timeout 600 build/${1%%-*}/${1#*-}" ;;
+	*) echo "make $1" ;;
+	esac
+}
+
+# step NAME: one test; its output is shown when it fails, in one piece.
 step() {
-	name=$1
-	shift
-	if "$@" >"$logs/$name.log" 2>&1; then
-		echo "  PASS    $name"
-		note 1 0 "$name"
+	begin=$(now)
+	# shellcheck disable=SC2046
+	if $(command_of "$1") >"$logs/$1.log" 2>&1; then
+		verdict=PASS passed=1
 	else
-		echo "  FAIL    $name ($logs/$name.log)"
-		tail -n 40 "$logs/$name.log" | sed 's/^/          /'
-		note 0 1 "$name"
+		verdict=FAIL passed=0
 	fi
+	seconds=$(($(now) - begin))
+	{
+		flock 9
+		printf '  %s    %-20s %4d s\n' "$verdict" "$1" "$seconds"
+		[ "$passed" = 1 ] || tail -n 40 "$logs/$1.log" | sed 's/^/          /'
+		record "$1" "$passed" $((1 - passed)) "$seconds"
+	} 9>"$logs/.lock"
 }
+
+if [ "${1-}" = step ]; then
+	step "$2"
+	exit 0
+fi
 
 # need NAME COMMAND...: what the tests cannot do without.
 need() {
-	name=$1
+	name=$1 begin=$(now)
 	shift
 	if ! "$@"; then
-		echo "check: make $name failed, nothing was tested"
-		echo "0 passed, 1 failed"
-		exit 1
+		echo "check: make $name failed, nothing more was tested"
+		record "$name" 0 1 $(($(now) - begin))
+		summary
 	fi
+	record "$name" 0 0 $(($(now) - begin))
 }
 
-# counted NAME COMMAND...: pytest, shown as it runs, counted by its summary.
+# counted NAME: pytest, shown as it runs, counted by its summary.
 counted() {
-	name=$1
-	shift
+	begin=$(now)
 	{
-		"$@" 2>&1
-		echo "status $?"
-	} | tee "$logs/$name.log" | grep --line-buffered -v '^status [0-9]*$'
-	good=$(sed -nE 's/^(.*[^0-9])?([0-9]+) passed.*$/\2/p' "$logs/$name.log" | tail -n 1)
-	bad=$(sed -nE 's/^(.*[^0-9])?([0-9]+) failed.*$/\2/p' "$logs/$name.log" | tail -n 1)
-	errors=$(sed -nE 's/^(.*[^0-9])?([0-9]+) errors?.*$/\2/p' "$logs/$name.log" | tail -n 1)
+		make "$1" 2>&1
+		echo $? >"$logs/$1.status"
+	} | tee "$logs/$1.log"
+	good=$(sed -nE 's/^(.*[^0-9])?([0-9]+) passed.*$/\2/p' "$logs/$1.log" | tail -n 1)
+	bad=$(sed -nE 's/^(.*[^0-9])?([0-9]+) failed.*$/\2/p' "$logs/$1.log" | tail -n 1)
+	errors=$(sed -nE 's/^(.*[^0-9])?([0-9]+) errors?.*$/\2/p' "$logs/$1.log" | tail -n 1)
 	bad=$((${bad:-0} + ${errors:-0}))
 	# A run that broke off says nothing of failures.
-	if [ "$bad" = 0 ] && ! grep -q '^status 0$' "$logs/$name.log"; then
+	if [ "$bad" = 0 ] && [ "$(cat "$logs/$1.status")" != 0 ]; then
 		bad=1
 	fi
-	note "${good:-0}" "$bad" "$name"
+	record "$1" "${good:-0}" "$bad" $(($(now) - begin))
 }
+
+# summary: the end of the run.
+summary() {
+	total=$(($(now) - start))
+	awk -v total="$total" -v logs="$logs" '
+		{
+			passed += $2
+			failed += $3
+			times = times (NR > 1 ? ", " : "") $1 " " $4
+			if ($3)
+				names = names " " $1
+		}
+		END {
+			printf "\nseconds: %s; all %d\n", times, total
+			if (names)
+				printf "failed:%s (logs: %s/, build/loopback-logs/, build/e2e-logs/)\n",
+					names, logs
+			printf "%d passed, %d failed\n", passed, failed
+			exit failed != 0
+		}' "$logs/summary"
+	exit
+}
+
+# units FOLDER: the unit tests in it, as steps.
+units() {
+	ls "build/$1" | sed -n "s/^unit-/$1-&/p"
+}
+
+# beside NAME...: steps one after the other, in the background.  What they say comes
+# with collect.
+beside() {
+	setsid sh -c 'for name; do mk/check.sh step "$name"; done' sh "$@" >"$logs/$1.said" &
+	groups="$groups $!"
+	said="$said $logs/$1.said"
+}
+
+# collect: waits for what runs in the background.
+collect() {
+	# shellcheck disable=SC2086
+	wait $groups
+	# shellcheck disable=SC2086
+	cat $said
+	groups= said=
+}
+
+groups= said=
+trap 'for group in $groups; do kill -- "-$group"; done' EXIT
+trap 'exit 1' INT TERM HUP
+start=$(now)
+rm -rf "$logs"
+mkdir -p "$logs"
+: >"$logs/summary"
 
 need deps make deps
 need all make -j"$(nproc)" all
 
-for test in build/tests/unit-* build/asan/unit-*; do
-	[ -x "$test" ] || continue
-	step "$(echo "${test#build/}" | tr / -)" timeout 600 "$test"
+# The sanitizers take longer than all the others together.
+# shellcheck disable=SC2046
+beside $(units asan)
+for name in layering format-check wire-check bench-test models $(units tests); do
+	step "$name"
 done
-step models make models
-step layering make layering
-step format-check make format-check
-step wire-check make wire-check
-step bench-test make bench-test
-
-counted loopback make loopback
+counted loopback
+collect
 
 need qemu make qemu
 need guest make guest
-step qemu-check make qemu-check
-counted e2e make e2e
+# It waits most of the time.
+beside qemu-check
+counted e2e
+collect
 
-echo
-[ -z "$failures" ] || echo "failed:$failures (logs: $logs/, build/loopback-logs/, build/e2e-logs/)"
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+summary

@@ -6,9 +6,13 @@
 #
 # Runs the plugin in testpmd against vguest; the logs of what failed stay in
 # build/loopback-logs/.
+#
+# environment: JOBS (tests at a time, default 2 or half of the processors)
 set -eu
 cd "$(dirname "$0")/.."
 
+half=$(($(nproc) / 2))
+jobs=${JOBS:-$((half > 2 ? half : 2))}
 mkdir -p build
 PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m pytest -p no:cacheprovider \
-	-q -rfE tests/loopback "$@"
+	-n "$jobs" -q -rfE --durations=25 tests/loopback "$@"

@@ -14,7 +14,7 @@ LOGS = core.TOP / "build" / "e2e-logs"
 
 
 def pytest_configure(config):
-    core.raise_on_signals()
+    core.raise_on_signals(KeyboardInterrupt)
     config.addinivalue_line("markers", "timeout(seconds): bound of one test")
 
 
@@ -22,9 +22,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(120))
+    # The longest first: no worker is to be left with one when the others have ended.
+    items.sort(key=lambda item: -item.get_closest_marker("timeout").args[0])
 
 
-def pytest_sessionstart():
+def pytest_sessionstart(session):
+    if core.is_worker(session.config):
+        return
     # A test must not be what finds out that there is nothing to test.
     try:
         qemu.binary()

@@ -21,8 +21,9 @@ class Pair:
         self.pmd = Testpmd(lab, vdevs or ["eth_virtq0", wire.format(self.netns.peer)],
                            args=testpmd)
         if start:
-            self.vm.boot()
+            self.vm.start()
             self.pmd.start()
+            self.vm.agent.wait_ready(90)
             self.vm.wait_carrier()
             # The guest's own chatter is not what is measured.
             self.vm.run("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")

@@ -26,6 +26,7 @@ struct receiver {
 	uint32_t sent;    /* what the sender says it sent, from FIN */
 	uint64_t bytes;
 	bool fin;
+	bool bye;
 	double first, last;
 	const char *why; /* of the first corrupt packet */
 	uint32_t why_seq;
@@ -113,9 +114,22 @@ handle(struct receiver *r, const uint8_t *frame, unsigned int len)
 		}
 		answer(r, r->fin ? PKT_FIN_ACK : PKT_ACK);
 		return true;
+	case PKT_BYE:
+		r->bye = true;
+		return true;
 	default:
 		return false;
 	}
+}
+
+/* How long the path has to be silent, milliseconds.  Without a BYE the sender may not
+ * have got the FIN_ACK and repeats its FIN; what comes after the BYE comes twice. */
+static int
+patience(const struct receiver *r)
+{
+	if (!r->fin)
+		return 100;
+	return r->bye ? 50 : 500;
 }
 
 static void
@@ -125,7 +139,7 @@ receive(struct receiver *r)
 	unsigned int i, n;
 
 	for (;;) {
-		n = pkt_sock_recv(&r->sock, &r->in, r->fin ? 500 : 100);
+		n = pkt_sock_recv(&r->sock, &r->in, patience(r));
 		for (i = 0; i < n; i++)
 			if (handle(r, r->in.buf[i], r->in.len[i]))
 				heard = pkt_now();
@@ -133,7 +147,6 @@ receive(struct receiver *r)
 			r->first = pkt_now();
 		if (n && !r->fin)
 			r->last = pkt_now();
-		/* After FIN it stays as long as the sender repeats it. */
 		if (!n && r->fin)
 			return;
 		if (pkt_now() > end || pkt_now() > heard + r->o->idle)
@@ -157,7 +170,7 @@ pkt_recv_main(const struct pkt_options *o)
 	if (!r.seen)
 		pkt_die("--count %u: out of memory", o->count);
 	pkt_sock_open(&r.sock, o->dev, PKT_ETHERTYPE);
-	pkt_sock_filter(&r.sock, o->stream, PKT_DATA, PKT_FIN);
+	pkt_sock_filter(&r.sock, o->stream, PKT_DATA, PKT_BYE);
 	fprintf(stderr, "ready\n");
 	receive(&r);
 	lost = o->count - r.unique;

@@ -11,6 +11,8 @@
 
 /* How long a full window waits before it asks, milliseconds. */
 #define STALL_MS 200
+/* How long a question waits for a receiver that may not have started yet. */
+#define START_MS 20
 
 struct sender {
 	const struct pkt_options *o;
@@ -86,13 +88,14 @@ expired(const struct sender *s)
 	return now > s->end || now > s->last + s->o->idle;
 }
 
-/* Repeats a word until the receiver has answered in the way that *done tells. */
+/* Repeats a word every ms milliseconds until the receiver has answered in the way that
+ * *done tells. */
 static bool
-insist(struct sender *s, enum pkt_type type, const bool *done)
+insist(struct sender *s, enum pkt_type type, const bool *done, int ms)
 {
 	while (!*done && !expired(s)) {
 		send_word(s, type);
-		hear(s, STALL_MS);
+		hear(s, ms);
 	}
 	return *done;
 }
@@ -150,11 +153,13 @@ pkt_send_main(const struct pkt_options *o)
 	pkt_sock_filter(&s.sock, o->stream, PKT_ACK, PKT_FIN_ACK);
 	s.last = pkt_now();
 	s.end = s.last + o->timeout;
-	insist(&s, PKT_POLL, &s.heard);
+	insist(&s, PKT_POLL, &s.heard, START_MS);
 	begin = pkt_now();
 	if (s.heard)
 		send_all(&s);
-	ok = s.heard && insist(&s, PKT_FIN, &s.fin_acked) && s.next == o->count;
+	ok = s.heard && insist(&s, PKT_FIN, &s.fin_acked, STALL_MS) && s.next == o->count;
+	if (s.fin_acked)
+		send_word(&s, PKT_BYE);
 	printf("{\"mode\": \"send\", \"ok\": %s, \"heard\": %s, \"sent\": %u, \"bytes\": %llu, "
 	       "\"stalls\": %u, \"seconds\": %.3f}\n",
 	       ok ? "true" : "false", s.heard ? "true" : "false", s.next,

@@ -27,8 +27,9 @@ enum pkt_type {
 	PKT_DATA = 1, /* seq: number of this packet */
 	PKT_POLL = 2, /* seq: packets sent so far; wants an ACK */
 	PKT_FIN = 3,  /* seq: packets sent in all; wants a FIN_ACK */
-	PKT_ACK = 4,  /* seq: packets that left the path, received or lost */
-	PKT_FIN_ACK = 5,
+	PKT_BYE = 4,  /* seq: the same; the FIN_ACK has come, the sender ends */
+	PKT_ACK = 5,  /* seq: packets that left the path, received or lost */
+	PKT_FIN_ACK = 6,
 };
 
 struct pkt_hdr {

@@ -100,24 +100,16 @@ class Agent:
         return text
 
     def wait_ready(self, timeout=60):
-        """Waits until the agent answers."""
-        end = time.monotonic() + timeout
-        while True:
-            probe = self.start("true")
-            try:
-                self.wait(probe, 0.5)
-                return
-            except LabError:
-                if time.monotonic() > end:
-                    raise LabError(f"the guest's agent did not answer in {timeout} s; "
-                                   "see the guest's console log") from None
+        """Waits until the guest has booted and the agent answers."""
+        self.wait_boot(0, timeout)
 
     def wait_boot(self, boots, timeout=60):
         """Waits until the guest has booted once more than it had: boots is agent.boots
         from before."""
         end = time.monotonic() + timeout
         while self.boots == boots:
-            if time.monotonic() > end:
+            left = end - time.monotonic()
+            if left <= 0:
                 raise LabError(f"the guest did not boot in {timeout} s; see its console log")
-            self._read(1)
-        self.wait_ready(timeout)
+            self._read(min(left, 1))
+        self.run("true", timeout=30)

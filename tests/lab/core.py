@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import itertools
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -41,13 +42,18 @@ def _die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def raise_on_signals():
+def raise_on_signals(error=SystemExit):
     """Turns the usual signals into an exception, so that clean-up runs."""
     def handler(number, _frame):
         signal.signal(number, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+        raise error(128 + number)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, handler)
+
+
+def is_worker(config):
+    """Whether this pytest runs tests for another one (pytest-xdist)."""
+    return hasattr(config, "workerinput")
 
 
 class Process:
@@ -70,20 +76,26 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
+    def _ended(self, timeout):
+        """Whether the process ends within timeout seconds.  popen.wait(timeout) looks only
+        every now and then; this is at once."""
+        if self.running:
+            fd = os.pidfd_open(self.pid)
+            try:
+                select.select([fd], [], [], timeout)
+            finally:
+                os.close(fd)
+        return not self.running
+
     def wait(self, timeout):
-        try:
-            return self.popen.wait(timeout)
-        except subprocess.TimeoutExpired:
+        if not self._ended(timeout):
             raise LabError(f"{self.args[0]} (pid {self.pid}) did not end in {timeout} s; "
-                           f"log: {self.log}") from None
+                           f"log: {self.log}")
+        return self.popen.returncode
 
     def wait_briefly(self):
         """Whether the process has ended, or does within half a second."""
-        try:
-            self.popen.wait(0.5)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        return self._ended(0.5)
 
     def kill(self):
         """SIGKILL, and waits until the process is gone."""

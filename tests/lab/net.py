@@ -58,6 +58,8 @@ class Netns:
         run("ethtool", "-K", self.peer, *_OFFLOADS)
         self.run("ethtool", "-K", self.dev, *_OFFLOADS)
         if address:
+            # An ARP request that came too early is repeated soon.
+            self.run("sysctl", "-qw", f"net.ipv4.neigh.{self.dev}.retrans_time_ms=100")
             self.run("ip", "addr", "add", address, "dev", self.dev)
 
     def exec(self, *args):

@@ -19,7 +19,7 @@ _failed = set()
 
 
 def pytest_configure(config):
-    core.raise_on_signals()
+    core.raise_on_signals(KeyboardInterrupt)
     config.addinivalue_line("markers", "timeout(seconds): bound of one test")
 
 
@@ -29,7 +29,9 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.timeout(60))
 
 
-def pytest_sessionstart():
+def pytest_sessionstart(session):
+    if core.is_worker(session.config):
+        return
     for path, target in ((PROGRAM, "build/tests/vguest"),
                          (core.TOP / "build/librte_net_virtq.so", "all")):
         if not os.path.exists(path):
@@ -61,8 +63,10 @@ def variant(unit):
 
 
 @pytest.fixture(scope="session")
-def lab(unit):
-    with Lab(LOGS / unit) as new:
+def lab(unit, request):
+    # Each worker has one of its own.
+    worker = getattr(request.config, "workerinput", {}).get("workerid")
+    with Lab(LOGS / (f"{unit}-{worker}" if worker else unit)) as new:
         yield new
     if new not in _failed:
         shutil.rmtree(new.logs, ignore_errors=True)

@@ -4,7 +4,6 @@
 
 import json
 import os
-import select
 import subprocess
 
 from lab import LabError
@@ -35,12 +34,7 @@ class Guest:
 
     def result(self, timeout=60):
         """What it prints for each port, once it has ended well."""
-        if self.process.running:
-            # wait() looks every now and then; this is at once
-            fd = os.pidfd_open(self.process.pid)
-            select.select([fd], [], [], timeout)
-            os.close(fd)
-        status = self.process.wait(1)
+        status = self.process.wait(timeout)
         text = self._log.read_text(errors="replace").splitlines()[1:]
         answers = [json.loads(line) for line in text if line.startswith("{")]
         if status or not answers:
