@@ -29,6 +29,10 @@ VQ_LDFLAGS = $(HARDEN_LD)
 # is that of the source file.  prefetchw does nothing on a processor that lacks it.
 ifeq ($(shell uname -m),x86_64)
 CFLAGS_virtq_burst_scalar = -mprfchw
-CFLAGS_virtq_burst_avx2 = -DVRING_ISA=VRING_ISA_AVX2 -mavx2 -mprfchw
-CFLAGS_virtq_burst_avx512 = -DVRING_ISA=VRING_ISA_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2 -mprfchw
+CFLAGS_avx2 = -DVRING_ISA=VRING_ISA_AVX2 -mavx2 -mprfchw
+CFLAGS_avx512 = -DVRING_ISA=VRING_ISA_AVX512 -mavx512f -mavx512bw -mavx512vl -mavx512dq -mbmi2 -mprfchw
+CFLAGS_virtq_burst_avx2 = $(CFLAGS_avx2)
+CFLAGS_virtq_burst_avx512 = $(CFLAGS_avx512)
+CFLAGS_leaf_avx2 = $(CFLAGS_avx2)
+CFLAGS_leaf_avx512 = $(CFLAGS_avx512)
 endif

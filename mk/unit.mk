@@ -34,12 +34,12 @@ $(DRIVER_TEST_OBJ): $(B)/dpdk.cflags
 $(UNIT_OBJ): $(B)/obj/%.o: %.c $(FLAGS_STAMP)
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(compile) $(UNIT_INC) -I$(dir $<) -c -o $@ $<
+	$(Q)$(compile) $(UNIT_INC) -I$(dir $<) $(file_cflags) -c -o $@ $<
 
 $(ASAN_OBJ): $(B)/asan/obj/%.o: %.c $(FLAGS_STAMP)
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(asan_compile) $(UNIT_INC) -I$(dir $<) -c -o $@ $<
+	$(Q)$(asan_compile) $(UNIT_INC) -I$(dir $<) $(file_cflags) -c -o $@ $<
 
 $(ASAN_DRIVER_OBJ): $(B)/asan/obj/%.o: %.c $(FLAGS_STAMP) $(B)/dpdk.cflags
 	$(call say,CC)

@@ -130,8 +130,8 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 static inline void
 vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 {
-	vr->used->ring[(uint16_t)(vr->last_used + at) & vr->mask] =
-		(struct vring_used_elem){head, len};
+	vr->used->ring[(uint16_t)(vr->last_used + at) & vr->mask] = (struct vring_used_elem){head,
+											     len};
 }
 
 /* Goes on behind n chains whose used entries are written, and publishes nothing. */

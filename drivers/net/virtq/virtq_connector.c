@@ -371,7 +371,7 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ipc_signal_open(&c->signal);
-	c->listener = ipc_listener_open(path, SOCK_SEQPACKET, uid, &err);
+	c->listener = ipc_listener_open(path, front->sock_type, uid, &err);
 	if (!c->listener) {
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
 		connector_free(c);
@@ -468,7 +468,11 @@ virtq_connector_add(struct virtq_port *port, const char *path, const struct virt
 		return -EIO;
 	pthread_mutex_lock(&c->lock);
 	other = virtq_connector_port(c, port->nid);
-	if (other) {
+	if (c->front != front) {
+		VIRTQ_LOG(ERR, "%s: connector %s speaks %s: give the port a path of its own",
+			  port->name, path, c->front->name);
+		ret = -EINVAL;
+	} else if (other) {
 		VIRTQ_LOG(ERR, "%s: nid=%u on connector %s is %s's: give each port its own",
 			  port->name, port->nid, path, other->name);
 		ret = -EEXIST;

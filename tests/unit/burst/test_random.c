@@ -153,8 +153,7 @@ post_tx(struct test_case *c, uint32_t hdr, uint32_t odd)
 static void
 set_filter(struct test_case *c)
 {
-	static const uint32_t modes[] = {0, VIRTQ_RX_PROMISC, VIRTQ_RX_ALLUNI,
-					 VIRTQ_RX_ALLMULTI};
+	static const uint32_t modes[] = {0, VIRTQ_RX_PROMISC, VIRTQ_RX_ALLUNI, VIRTQ_RX_ALLMULTI};
 	uint32_t mode = modes[rnd_below(&c->r, RTE_DIM(modes))];
 
 	for (unsigned int i = 0; i < nvariants; i++)
