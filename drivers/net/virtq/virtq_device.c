@@ -69,29 +69,29 @@ queue_wait_idle(const struct virtq_queue *q)
 }
 
 static void
-quiesce_from(struct virtq_port *port, uint32_t first)
+quiesce(struct virtq_port *port, uint32_t first, uint32_t end)
 {
-	uint32_t i, n = port_queues(port);
+	uint32_t i;
 
-	for (i = first; i < n; i++)
+	for (i = first; i < end; i++)
 		order_release_ptr(&port->queue[i].view, NULL);
 	order_barrier_everywhere(port->queue[0].cheap_barrier);
-	for (i = first; i < n; i++)
+	for (i = first; i < end; i++)
 		queue_wait_idle(&port->queue[i]);
 }
 
 void
 virtq_device_quiesce(struct virtq_port *port)
 {
-	quiesce_from(port, 0);
+	quiesce(port, 0, port_queues(port));
 }
 
-/* Frees the rings from `first` on, which no burst can see; where they stand is then in
- * their description. */
+/* Frees the rings of queues [first, end), which no burst can see; where they stand is then
+ * in their description. */
 static void
-rings_free(struct virtq_port *port, uint32_t first)
+rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 {
-	for (uint32_t i = first; i < port_queues(port); i++) {
+	for (uint32_t i = first; i < end; i++) {
 		struct virtq_queue *q = &port->queue[i];
 
 		if (!q->vring)
@@ -186,12 +186,12 @@ virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size)
 }
 
 void
-virtq_device_stop_rings(struct virtq_port *port, uint32_t first)
+virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end)
 {
-	quiesce_from(port, first);
+	quiesce(port, first, end);
 	port->peer->ops->check(port->peer); /* faults of the last bursts */
-	rings_free(port, first);
-	for (uint32_t i = first; i < port_queues(port); i++)
+	rings_free(port, first, end);
+	for (uint32_t i = first; i < end; i++)
 		port->queue[i].ring.enabled = false;
 }
 
@@ -203,7 +203,7 @@ virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, 
 	if (port->running) {
 		virtq_device_quiesce(port);
 		port->peer->ops->check(port->peer); /* faults of the last bursts */
-		rings_free(port, 0);
+		rings_free(port, 0, port_queues(port));
 	}
 	port->mem = mem;
 	guest_mem_free(old);
@@ -243,7 +243,7 @@ virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_queu
 		port->queue[i].fault = VRING_OK;
 	ret = virtq_device_start_rings(port, err, err_size);
 	if (ret != 0) {
-		rings_free(port, 0);
+		rings_free(port, 0, port_queues(port));
 		fds_free(port);
 		return ret;
 	}
@@ -260,7 +260,7 @@ virtq_device_stop(struct virtq_port *port)
 {
 	if (!port->running)
 		return;
-	virtq_device_stop_rings(port, 0);
+	virtq_device_stop_rings(port, 0, port_queues(port));
 	fds_free(port);
 	set_running(port, false);
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");

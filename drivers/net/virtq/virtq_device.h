@@ -39,9 +39,9 @@ int virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_
 /* The same of rings that were enabled since, one or many. */
 int virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size);
 
-/* Takes the rings of queues from `first` on back: afterwards no burst touches one.  They
+/* Takes the rings of queues [first, end) back: afterwards no burst touches one.  They
  * rest at the position that is then in their description, and are not enabled. */
-void virtq_device_stop_rings(struct virtq_port *port, uint32_t first);
+void virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end);
 
 /* The guest's driver has stopped: takes all rings back and closes their eventfds; the
  * memory stays.  The positions are then in the descriptions.  Harmless when repeated. */

@@ -291,7 +291,7 @@ on_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 	if (!port->running || rx->pairs == before)
 		return;
 	if (rx->pairs < before)
-		virtq_device_stop_rings(port, 2 * rx->pairs);
+		virtq_device_stop_rings(port, 2 * rx->pairs, 2 * port->pairs);
 	else if (pairs_use(port, rx->pairs, &err) != 0)
 		ipc_session_fail(s, &err);
 }
