@@ -26,7 +26,7 @@ struct vdriver_fast {
 	uint16_t last;  /* split: used index taken */
 	uint16_t avail; /* split: available index told */
 	bool used_wrap, fill_wrap;
-	bool bad; /* the device broke the ring or its order: nothing comes back any more */
+	bool bad; /* the device broke the ring or its order */
 	/* by chain */
 	uint16_t *first; /* head, or first slot */
 	uint16_t *id;
@@ -82,22 +82,20 @@ vdriver_fast_group(const struct vdriver_fast *f, uint16_t due, uint32_t id)
 	return c > due ? c - due + 1u : f->nchain - due + c + 1u;
 }
 
-/* Chain f->next; `write` if the device writes its buffers. */
+/* Chain c; `write` if the device writes its buffers. */
 VDRIVER_INLINE void
-vdriver_fast_turn(struct vdriver_fast *f, uint32_t len, const bool write, vdriver_turn turn,
-		  void *arg)
+vdriver_fast_turn(struct vdriver_fast *f, uint16_t c, uint32_t len, const bool write,
+		  vdriver_turn turn, void *arg)
 {
-	if (write && __builtin_expect(len > f->len[f->next], 0))
+	if (write && __builtin_expect(len > f->len[c], 0))
 		f->bad = true;
 	else
-		turn(arg, f->next, len);
+		turn(arg, c, len);
 }
 
 VDRIVER_INLINE void
-vdriver_fast_give_split(struct vdriver_fast *f, uint16_t head)
+vdriver_fast_give_split(uint16_t *at, uint16_t head)
 {
-	uint16_t *at = &f->vd->avail->ring[f->avail++ & (f->vd->size - 1u)];
-
 	/* on most laps it is there already, and the cache line stays shared */
 	if (*at != head)
 		*at = head;
@@ -106,68 +104,76 @@ vdriver_fast_give_split(struct vdriver_fast *f, uint16_t head)
 /*
  * Takes up to max chains back from a split ring, if at least min of them are used, and
  * makes them available again.  How many; 0 with f->bad set if the device broke the
- * ring.  `write` and `turn` are constants, so that each caller has its own loop.
+ * ring, which is of no use any more.  `write` and `turn` are constants, so that each
+ * caller has a loop of its own.
  */
 VDRIVER_INLINE uint32_t
 vdriver_fast_split(struct vdriver_fast *f, uint32_t min, uint32_t max, const bool write,
 		   vdriver_turn turn, void *arg)
 {
 	const struct vring_used *used = f->vd->used;
+	struct vring_avail *ring = f->vd->avail;
 	/* A */
 	uint16_t n = (uint16_t)(vd_acquire16(&used->idx) - f->last);
 	uint16_t mask = (uint16_t)(f->vd->size - 1u);
+	/* not in memory: what turn() writes could be anything in it */
+	uint16_t next = f->next, avail = f->avail;
 	uint32_t done = 0;
 
 	if (n < min)
 		return 0;
 	while (done < n && done < max) {
 		const struct vring_used_elem *e = &used->ring[(uint16_t)(f->last + done) & mask];
-		uint32_t k = vdriver_fast_group(f, f->next, e->id);
+		uint32_t k = vdriver_fast_group(f, next, e->id);
 
 		if (__builtin_expect(k == 0 || k > n - done, 0)) {
 			f->bad = true;
 			return 0;
 		}
 		for (uint32_t i = 0; i < k; i++) {
-			vdriver_fast_turn(f, i + 1 < k ? f->len[f->next] : e->len, write, turn,
+			vdriver_fast_turn(f, next, i + 1 < k ? f->len[next] : e->len, write, turn,
 					  arg);
-			vdriver_fast_give_split(f, f->first[f->next]);
-			f->next = vdriver_fast_after(f, f->next);
+			vdriver_fast_give_split(&ring->ring[avail++ & mask], f->first[next]);
+			next = vdriver_fast_after(f, next);
 		}
 		done += k;
 	}
+	f->next = next;
+	f->avail = avail;
 	f->last = (uint16_t)(f->last + done);
 	/* B */
-	vd_release16(&f->vd->avail->idx, f->avail);
+	vd_release16(&ring->idx, avail);
 	return done;
 }
 
 VDRIVER_INLINE bool
-vdriver_fast_slot_used(const struct vdriver_fast *f, uint16_t slot)
+vdriver_fast_is_used(const struct vring_packed_desc *d, bool wrap)
 {
 	const uint16_t both = VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED;
-	/* A */
-	uint16_t flags = vd_acquire16(&f->vd->slot[slot].flags);
 
-	return (flags & both) == (f->used_wrap ? both : 0);
+	/* A */
+	return (vd_acquire16(&d->flags) & both) == (wrap ? both : 0);
 }
 
 /* Puts n chains back, each with its first slot last (2.7.16). */
 VDRIVER_INLINE void
 vdriver_fast_give_packed(struct vdriver_fast *f, uint16_t c, uint32_t n)
 {
+	struct vring_packed_desc *slot = f->vd->slot;
+	bool wrap = f->fill_wrap;
+
 	for (; n > 0; n--) {
-		uint64_t wrap =
-			(uint64_t)(f->fill_wrap ? VRING_PACKED_F_AVAIL : VRING_PACKED_F_USED) << 48;
+		uint64_t flags = (uint64_t)(wrap ? VRING_PACKED_F_AVAIL : VRING_PACKED_F_USED);
 		uint16_t s = f->first[c];
 
 		/* B */
 		for (uint16_t i = f->ndesc[c]; i-- > 0;)
-			vd_release64((uint64_t *)&f->vd->slot[s + i].len, f->word[s + i] | wrap);
+			vd_release64((uint64_t *)&slot[s + i].len, f->word[s + i] | flags << 48);
 		c = vdriver_fast_after(f, c);
 		if (c == 0)
-			f->fill_wrap = !f->fill_wrap;
+			wrap = !wrap;
 	}
+	f->fill_wrap = wrap;
 }
 
 /* The same of a packed ring, where the device does not say how many are used. */
@@ -175,27 +181,34 @@ VDRIVER_INLINE uint32_t
 vdriver_fast_packed(struct vdriver_fast *f, uint32_t max, const bool write, vdriver_turn turn,
 		    void *arg)
 {
-	uint16_t begin = f->next;
+	const struct vring_packed_desc *slot = f->vd->slot;
+	uint16_t next = f->next;
+	bool wrap = f->used_wrap;
 	uint32_t done = 0;
 
-	while (done < max && done < f->nchain && vdriver_fast_slot_used(f, f->first[f->next])) {
-		const struct vring_packed_desc *d = &f->vd->slot[f->first[f->next]];
-		uint32_t k = vdriver_fast_group(f, f->next, d->id), len = d->len;
+	while (done < max && done < f->nchain &&
+	       vdriver_fast_is_used(&slot[f->first[next]], wrap)) {
+		const struct vring_packed_desc *d = &slot[f->first[next]];
+		uint32_t k = vdriver_fast_group(f, next, d->id), len = d->len;
 
 		if (__builtin_expect(k == 0, 0)) {
 			f->bad = true;
 			return 0;
 		}
 		for (uint32_t i = 0; i < k; i++) {
-			vdriver_fast_turn(f, i + 1 < k ? f->len[f->next] : len, write, turn, arg);
-			f->next = vdriver_fast_after(f, f->next);
-			if (f->next == 0)
-				f->used_wrap = !f->used_wrap;
+			vdriver_fast_turn(f, next, i + 1 < k ? f->len[next] : len, write, turn,
+					  arg);
+			next = vdriver_fast_after(f, next);
+			if (next == 0)
+				wrap = !wrap;
 		}
 		done += k;
 	}
-	if (done > 0)
-		vdriver_fast_give_packed(f, begin, done);
+	if (done == 0)
+		return 0;
+	vdriver_fast_give_packed(f, f->next, done);
+	f->next = next;
+	f->used_wrap = wrap;
 	return done;
 }
 
