@@ -5,7 +5,6 @@
 import base64
 import itertools
 import select
-import socket
 import time
 
 from .core import LabError
@@ -16,11 +15,9 @@ class Agent:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, path, log):
-        self._path = path
+    def __init__(self, sock, log):
         self._log = open(log, "a", encoding="utf-8")
-        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._sock.connect(path)
+        self._sock = sock
         self._sock.setblocking(False)
         self._buffer = b""
         self._answers = {}

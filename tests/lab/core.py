@@ -37,9 +37,10 @@ def until(what, timeout, condition, step=0.05):
         time.sleep(step)
 
 
-def _die_with_parent():
+def _before_exec(nice):
     # A test that is killed cannot clean up: its processes go with it.
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(nice)
 
 
 def raise_on_signals(error=SystemExit):
@@ -59,7 +60,7 @@ def is_worker(config):
 class Process:
     """A process that ends with its Lab.  Its output goes to a log file."""
 
-    def __init__(self, args, log, env=None, stdin=subprocess.DEVNULL, stdout=None):
+    def __init__(self, args, log, env=None, stdin=subprocess.DEVNULL, stdout=None, nice=0):
         self.args = [str(a) for a in args]
         self.log = Path(log)
         environment = dict(os.environ, LC_ALL="C", **(env or {}))
@@ -69,7 +70,7 @@ class Process:
             self.popen = subprocess.Popen(
                 self.args, stdin=stdin, stdout=stdout or out,
                 stderr=subprocess.STDOUT if stdout is None else out,
-                env=environment, preexec_fn=_die_with_parent, close_fds=True)
+                env=environment, preexec_fn=lambda: _before_exec(nice), close_fds=True)
         self.pid = self.popen.pid
 
     @property
@@ -92,10 +93,6 @@ class Process:
             raise LabError(f"{self.args[0]} (pid {self.pid}) did not end in {timeout} s; "
                            f"log: {self.log}")
         return self.popen.returncode
-
-    def wait_briefly(self):
-        """Whether the process has ended, or does within half a second."""
-        return self._ended(0.5)
 
     def kill(self):
         """SIGKILL, and waits until the process is gone."""

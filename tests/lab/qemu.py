@@ -48,9 +48,8 @@ def image(name):
 class Qmp:
     """QEMU's control socket; every wait has a bound."""
 
-    def __init__(self, path):
-        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._sock.connect(path)
+    def __init__(self, sock):
+        self._sock = sock
         self._buffer = b""
         self.events = []
         self._message(10)
@@ -134,9 +133,10 @@ class Qemu:
                 "-append", "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check "
                            + self.append,
                 "-serial", f"file:{self.lab.path(self.name + '-console.log')}",
-                "-chardev", f"socket,id=agent,path={self._socket('agent')},server=on,wait=off",
+                # QEMU connects: its monitor greets a client twice that connects early.
+                "-chardev", f"socket,id=agent,path={self._socket('agent')}",
                 "-serial", "chardev:agent",
-                "-qmp", f"unix:{self._socket('qmp')},server=on,wait=off"]
+                "-qmp", f"unix:{self._socket('qmp')}"]
         for nic in self.nics:
             args += ["-device", nic.option(self.lab.socket)]
         return args + self.extra
@@ -147,29 +147,35 @@ class Qemu:
     def start(self):
         """Starts QEMU; returns when it answers."""
         self.close()
-        for kind in ("agent", "qmp"):
-            self._socket(kind).unlink(missing_ok=True)
-        self.process = Process(self.arguments(), self.lab.path(f"{self.name}-qemu.log"))
-        until(f"QEMU's sockets, or its end (see {self.process.log})", 30,
-              lambda: self._socket("qmp").exists() and self._socket("agent").exists()
-              or not self.process.running)
-        if not self.process.running:
-            raise LabError(f"QEMU ended at once:\n{self.process.tail()}")
-        self.qmp = self._connect(lambda: Qmp(str(self._socket("qmp"))))
-        self.agent = self._connect(
-            lambda: Agent(str(self._socket("agent")), self.lab.path(f"{self.name}-agent.log")))
+        listeners = {kind: self._listen(kind) for kind in ("agent", "qmp")}
+        try:
+            self.process = Process(self.arguments(), self.lab.path(f"{self.name}-qemu.log"))
+            ends = {kind: self._accept(listener) for kind, listener in listeners.items()}
+        finally:
+            for listener in listeners.values():
+                listener.close()
+        self.agent = Agent(ends["agent"], self.lab.path(f"{self.name}-agent.log"))
+        self.qmp = Qmp(ends["qmp"])
         return self
 
-    def _connect(self, make):
-        # The path exists a moment before QEMU listens, and stays when QEMU ends.
-        def attempt():
-            try:
-                return make()
-            except (OSError, LabError):
-                if self.process.wait_briefly():
-                    raise LabError(f"QEMU ended at once:\n{self.process.tail()}") from None
-                return None
-        return until("QEMU listening", 10, attempt)
+    def _listen(self, kind):
+        self._socket(kind).unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(self._socket(kind)))
+        listener.listen(1)
+        return listener
+
+    def _accept(self, listener):
+        """QEMU's connection; LabError if it ends instead."""
+        ended = os.pidfd_open(self.process.pid)
+        try:
+            ready, _, _ = select.select([listener, ended], [], [], 30)
+        finally:
+            os.close(ended)
+        if listener not in ready:
+            raise LabError("QEMU " + ("ended at once" if ready else "did not connect in 30 s")
+                           + f":\n{self.process.tail()}")
+        return listener.accept()[0]
 
     def boot(self, timeout=90):
         """Starts QEMU and waits for the guest."""

@@ -95,9 +95,10 @@ class _Terminal:
 
 
 class Testpmd:
-    """start() or with auto=True at once; ends by quit(), kill() or with its Lab."""
+    """Ends by quit(), kill() or with its Lab."""
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
+    nice = 0  # of all of them
     _count = 0
 
     def __init__(self, lab, vdevs, name="testpmd", args=(), hugepages=False, eal=(), lcores=2,
@@ -135,7 +136,7 @@ class Testpmd:
         log = self.lab.path(f"{self.name}.log")
         self._terminal = _Terminal(log)
         self.process = Process(self.arguments(), log, env=env, stdin=self._terminal.slave,
-                               stdout=self._terminal.slave)
+                               stdout=self._terminal.slave, nice=self.nice)
         self._terminal.started()
         self._terminal.wait(_literal(_PROMPT), 0, timeout)
         if forward:
