@@ -5,7 +5,7 @@
 # and the same for every backend.  Compiled in one go with lib/vdriver, whose ring it is.
 
 VGUEST := $(B)/tests/vguest
-VGUEST_IPC := $(addprefix lib/ipc/ipc_,check_error.c err.c fd.c field.c msg.c sock.c)
+VGUEST_IPC := $(addprefix lib/ipc/ipc_,check_error.c envelope.c err.c fd.c field.c sock.c)
 VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VDRIVER_SRC) $(VGUEST_IPC)
 VGUEST_HDR := $(wildcard tests/vguest/*.h lib/vdriver/*.h lib/ipc/*.h lib/include/*.h)
 VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2

@@ -6,14 +6,14 @@
 
 /*
  * ipc_check.h - checks of the payloads that a PMD receives, as the rows in
- * ipc_rows.c name them: ipc_check_<message>() is in ipc_check_<message>.c.
+ * ipc_messages.c name them: ipc_check_<message>() is in ipc_check_<message>.c.
  *
  * Each gets a private copy of the payload of exactly the right size, and the number
  * of descriptors that came with it.  All lengths are 64-bit, and no sum is formed
  * before it is known not to wrap.  0, or -1 with *err filled in.
  */
 
-#include "ipc_msg.h"
+#include "ipc_envelope.h"
 
 int ipc_check_hello(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,
 		    struct ipc_err *err);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ipc_rows.h"
+#include "ipc_messages.h"
 #include "ipc_session_pvt.h"
 #include "ipc_sock.h"
 
@@ -85,7 +85,7 @@ ipc_session_new(int fd, const struct ipc_session_ops *ops, void *owner)
 		return NULL;
 	}
 	s->fd = fd;
-	s->table = &ipc_rows;
+	s->table = &ipc_messages;
 	s->ops = ops;
 	s->owner = owner;
 	s->ctx.state = IPC_NEW;

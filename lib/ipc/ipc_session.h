@@ -7,11 +7,11 @@
 /*
  * ipc_session.h - one connected device, as the PMD serves it: receives its messages,
  * checks them, hands what is in them to the owner (ipc_session_ops.h), and answers.
- * Which message is checked by what and leads to what is in ipc_rows.c.  All calls
+ * Which message is checked by what and leads to what is in ipc_messages.c.  All calls
  * for one session come from one thread at a time.
  */
 
-#include "ipc_msg.h"
+#include "ipc_envelope.h"
 #include "ipc_session_ops.h"
 
 /* How long the owner waits for HELLO before it fails the session with

@@ -6,10 +6,10 @@
 
 /*
  * ipc_session_pvt.h - the inside of a session, for ipc_session.c and the handlers in
- * ipc_rows.c only.
+ * ipc_messages.c only.
  */
 
-#include "ipc_msg.h"
+#include "ipc_envelope.h"
 #include "ipc_session_ops.h"
 
 struct ipc_session {

@@ -15,7 +15,7 @@
  */
 
 #include "ipc_fd.h"
-#include "ipc_msg.h"
+#include "ipc_envelope.h"
 
 enum ipc_recv {
 	IPC_RECV_MSG,    /* *in and fds[] are filled in */

@@ -9,7 +9,7 @@
  * what it receives is checked against these rows with ipc_msg_check().
  */
 
-#include "ipc_msg.h"
+#include "ipc_envelope.h"
 
 extern const struct ipc_msg_table vg_msgs;
 

@@ -15,12 +15,12 @@
 #include <rte_lcore.h>
 
 #include "ipc_listener.h"
+#include "ipc_peer.h"
 #include "ipc_signal.h"
-#include "ipc_sock.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
 
-/* Connections that have not said HELLO yet; beyond it the oldest is let go. */
+/* Connections that have not named a port yet; beyond it the oldest is let go. */
 #define VIRTQ_MAX_STRANGERS 32u
 /* How long to leave the listener alone when the process is out of fds. */
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
@@ -28,6 +28,7 @@
 #define VIRTQ_WATCH_MS 1000u
 /* Complaints that are remembered so as not to be repeated. */
 #define VIRTQ_MAX_SAID 16u
+#define VIRTQ_SAID_LEN 240u
 
 struct virtq_connector {
 	TAILQ_ENTRY(virtq_connector) next;
@@ -48,7 +49,7 @@ struct virtq_connector {
 	struct virtq_port *calling; /* the application's callback runs for it */
 	TAILQ_HEAD(, virtq_port) ports;
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
-	char said[VIRTQ_MAX_SAID][VIRTQ_IPC_TEXT_LEN];
+	char said[VIRTQ_MAX_SAID][VIRTQ_SAID_LEN];
 	unsigned int said_next;
 	struct virtq_log_limit log;
 	uint64_t watched_ms;
@@ -65,7 +66,7 @@ complain_once(struct virtq_connector *c, const char *text)
 	for (unsigned int i = 0; i < VIRTQ_MAX_SAID; i++)
 		if (strcmp(c->said[i], text) == 0)
 			return;
-	snprintf(c->said[c->said_next], VIRTQ_IPC_TEXT_LEN, "%s", text);
+	snprintf(c->said[c->said_next], VIRTQ_SAID_LEN, "%s", text);
 	c->said_next = (c->said_next + 1) % VIRTQ_MAX_SAID;
 	if (c->listener && virtq_may_log(&c->log, ipc_listener_path(c->listener)))
 		VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
@@ -137,7 +138,7 @@ make_room(struct virtq_connector *c)
 	}
 	if (strangers < VIRTQ_MAX_STRANGERS)
 		return;
-	oldest->ops->fail(oldest, VIRTQ_RESOURCES, "too many connections that have not said HELLO");
+	oldest->ops->fail(oldest, VIRTQ_CROWD, NULL);
 	peer_drop(oldest);
 }
 
@@ -248,8 +249,7 @@ keep_house(struct virtq_connector *c, bool event)
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
 		if (is_stranger(peer) && now >= peer->deadline_ms)
-			peer->ops->fail(peer, VIRTQ_TIMEOUT,
-					"a client connected and did not say HELLO");
+			peer->ops->fail(peer, VIRTQ_TIMEOUT, NULL);
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}

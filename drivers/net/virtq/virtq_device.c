@@ -56,7 +56,7 @@ call_fd_drain(int fd)
 		return; /* it was empty: that is not what the burst waits for */
 }
 
-/* Waits for the burst on q to end.  Bursts take microseconds: one that takes
+/* E: waits for the burst on q to end.  Bursts take microseconds: one that takes
  * longer may be stuck in its peer's eventfd. */
 static void
 queue_wait_idle(const struct virtq_queue *q)
@@ -68,6 +68,8 @@ queue_wait_idle(const struct virtq_queue *q)
 	}
 }
 
+/* Takes the views of queues [first, end) away (D, control's side); when it returns, no
+ * burst uses one any more (E). */
 static void
 quiesce(struct virtq_port *port, uint32_t first, uint32_t end)
 {

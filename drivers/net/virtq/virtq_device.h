@@ -30,13 +30,17 @@ int virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *e
 /*
  * The guest's driver is ready: takes the first num_queues descriptions, makes those
  * rings that are enabled and hands them to the data threads.  Returns 0; or -EINVAL or
- * -ENOMEM with one sentence in err, and everything is as it was before, but for the
- * eventfds, which are closed.
+ * -ENOMEM with one sentence in err: then no ring was handed over, those that were made
+ * are freed, and the eventfds of all descriptions are closed.
  */
 int virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_queues, char *err,
 		       size_t err_size);
 
-/* The same of rings that were enabled since, one or many. */
+/*
+ * While running: makes the rings, one or many, that were enabled since, and hands them
+ * over.  Returns 0; or -EINVAL or -ENOMEM with one sentence in err: then none of them was
+ * handed over, the rings that were running before go on, and the connection has to end.
+ */
 int virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size);
 
 /* Takes the rings of queues [first, end) back: afterwards no burst touches one.  They

@@ -9,9 +9,19 @@
  * the rings of its guest to a port.  A front calls virtq_device.h, which knows no
  * protocol; connector and device call back through these ops alone.
  *
- * A new front is one file with one struct virtq_front_ops, declared at the end of this
- * one.  Everything here happens under the connector's lock, in the control thread
- * unless it says otherwise.
+ * A new front is one file, virtq_front_<name>.c, with one struct virtq_front_ops that is
+ * declared at the end of this header and given to virtq_connector_add() by the probe.
+ * Between open() and close() its input() does this, as its peer's messages ask for it:
+ *
+ *  - names the port: sets peer->port and port->peer, which detach() clears;
+ *  - virtq_device_set_mem() with the guest's memory;
+ *  - fills in port->queue[i].ring (ring_state_none if it has no state page),
+ *    port->pairs_in_use and port->rx_filter, then calls virtq_device_start();
+ *  - virtq_device_start_rings() and virtq_device_stop_rings() of single rings,
+ *    virtq_device_stop() of all.
+ *
+ * Everything here happens under the connector's lock, in the control thread unless it
+ * says otherwise.
  */
 
 #include <sys/queue.h>
@@ -36,6 +46,7 @@ enum virtq_reason {
 	VIRTQ_GONE,      /* the application closed or reset the port */
 	VIRTQ_PEER,      /* this user may not connect */
 	VIRTQ_RESOURCES, /* out of something */
+	VIRTQ_CROWD,     /* too many connections that have named no port */
 	VIRTQ_TIMEOUT,   /* the peer said nothing in time */
 	VIRTQ_MEMORY,    /* the peer took back, or filled, what it shares with us */
 };
@@ -44,7 +55,8 @@ struct virtq_front_ops {
 	const char *name;
 	int sock_type; /* SOCK_SEQPACKET or SOCK_STREAM */
 
-	/* A peer connected: its state, or NULL.  The fd is the front's, also then. */
+	/* A peer connected: its state, with ops, connector, fd and deadline_ms filled in, or
+	 * NULL.  The fd is the front's, also then. */
 	struct virtq_peer *(*open)(struct virtq_connector *c, int fd);
 
 	/* The fd is readable or was closed.  0, or -1: the connection is over. */
@@ -55,7 +67,8 @@ struct virtq_front_ops {
 
 	/*
 	 * Ends the connection: tells the peer why, after the data threads have let go of
-	 * the rings.  Any thread of the application.
+	 * the rings.  text is one sentence; NULL: the front has words for the reason.  Any
+	 * thread of the application.
 	 */
 	void (*fail)(struct virtq_peer *peer, enum virtq_reason reason, const char *text);
 
@@ -70,8 +83,9 @@ struct virtq_front_ops {
 	 * peer left or was sent away. */
 	const char *(*why)(const struct virtq_peer *peer, bool *failed);
 
-	/* Once a second, and when a data thread found a broken ring: looks after what the
-	 * guest and the peer can break. */
+	/* Once a second, after an event, and before rings are taken back: calls
+	 * virtq_device_check(), which calls broken() and fail(), and looks after what the
+	 * front itself shares with its peer. */
 	void (*check)(struct virtq_peer *peer);
 
 	/* The port's link or MTU changed.  0, or -1: the connection is over.  Any thread

@@ -3,7 +3,8 @@
 
 /*
  * virtq_front_ipc.c - the front of QEMU's virtio-net-ipc-pci (doc/protocol.md): what its
- * messages do to a port.  The only file of the driver that knows virtq_ipc.h.
+ * messages do to a port.  The only file of the driver that includes
+ * virtq_ipc.h.
  */
 
 #include <errno.h>
@@ -40,16 +41,16 @@ _Static_assert(VIRTQ_RX_PROMISC == VIRTQ_IPC_RX_PROMISC &&
 	       "filter and wire");
 
 /* One device. */
-struct ipc_peer {
+struct ipc_front_peer {
 	struct virtq_peer peer; /* first: what the connector sees */
 	struct ipc_session *session;
 	struct shm_map state; /* the state page of the START in force */
 };
 
-static struct ipc_peer *
-ipc_peer_of(const struct virtq_peer *peer)
+static struct ipc_front_peer *
+ipc_front_of(const struct virtq_peer *peer)
 {
-	return (struct ipc_peer *)(uintptr_t)peer;
+	return (struct ipc_front_peer *)(uintptr_t)peer;
 }
 
 static struct virtq_port *
@@ -87,7 +88,7 @@ on_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virt
 				   hello->nid, hello->nid);
 	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
 		const struct virtq_ipc_hello *other =
-			ipc_session_hello(ipc_peer_of(port->peer)->session);
+			ipc_session_hello(ipc_front_of(port->peer)->session);
 
 		return ipc_err_set(err, VIRTQ_IPC_E_BUSY,
 				   "nid %u is in use by device %s of process %u: give each device "
@@ -138,7 +139,8 @@ on_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int
 }
 
 static int
-state_map(struct ipc_peer *ipc, const struct virtq_ipc_start *start, int fd, struct ipc_err *err)
+state_map(struct ipc_front_peer *ipc, const struct virtq_ipc_start *start, int fd,
+	  struct ipc_err *err)
 {
 	uint64_t need = VIRTQ_IPC_STATE_SIZE(start->num_queues);
 	const struct virtq_ipc_state *state;
@@ -197,7 +199,7 @@ static int
 on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_fd, int *kick,
 	 int *call, struct ipc_err *err)
 {
-	struct ipc_peer *ipc = ipc_session_owner(s);
+	struct ipc_front_peer *ipc = ipc_session_owner(s);
 	struct virtq_port *port = ipc->peer.port;
 	uint64_t unknown = start->features & ~virtq_device_features();
 	char why[VIRTQ_IPC_TEXT_LEN];
@@ -237,7 +239,7 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 static void
 on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 {
-	struct ipc_peer *ipc = ipc_session_owner(s);
+	struct ipc_front_peer *ipc = ipc_session_owner(s);
 	struct virtq_port *port = ipc->peer.port;
 
 	virtq_device_stop(port);
@@ -347,7 +349,7 @@ static const struct ipc_session_ops session_ops = {
 static struct virtq_peer *
 front_open(struct virtq_connector *c, int fd)
 {
-	struct ipc_peer *ipc = calloc(1, sizeof(*ipc));
+	struct ipc_front_peer *ipc = calloc(1, sizeof(*ipc));
 
 	if (!ipc) {
 		close(fd);
@@ -370,27 +372,35 @@ front_open(struct virtq_connector *c, int fd)
 static bool
 front_is_dead(const struct virtq_peer *peer)
 {
-	return ipc_session_state(ipc_peer_of(peer)->session) == IPC_DEAD;
+	return ipc_session_state(ipc_front_of(peer)->session) == IPC_DEAD;
 }
 
 static int
 front_input(struct virtq_peer *peer)
 {
-	return ipc_session_input(ipc_peer_of(peer)->session);
+	return ipc_session_input(ipc_front_of(peer)->session);
 }
+
+/* What each reason is on the wire, and its words where the caller has none. */
+static const struct {
+	uint32_t code;
+	const char *text;
+} reasons[] = {
+	[VIRTQ_GONE] = {VIRTQ_IPC_E_GONE, "the port is gone"},
+	[VIRTQ_PEER] = {VIRTQ_IPC_E_PEER, "this user may not connect"},
+	[VIRTQ_RESOURCES] = {VIRTQ_IPC_E_RESOURCES, "out of resources"},
+	[VIRTQ_CROWD] = {VIRTQ_IPC_E_RESOURCES, "too many connections that have not said HELLO"},
+	[VIRTQ_TIMEOUT] = {VIRTQ_IPC_E_TIMEOUT, "a client connected and did not say HELLO"},
+	[VIRTQ_MEMORY] = {VIRTQ_IPC_E_MEMORY, VIRTQ_MEMORY_LOST},
+};
 
 static void
 front_fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
 {
-	static const uint32_t code[] = {
-		[VIRTQ_GONE] = VIRTQ_IPC_E_GONE,           [VIRTQ_PEER] = VIRTQ_IPC_E_PEER,
-		[VIRTQ_RESOURCES] = VIRTQ_IPC_E_RESOURCES, [VIRTQ_TIMEOUT] = VIRTQ_IPC_E_TIMEOUT,
-		[VIRTQ_MEMORY] = VIRTQ_IPC_E_MEMORY,
-	};
 	struct ipc_err err;
 
-	ipc_err_set(&err, code[reason], "%s", text);
-	ipc_session_fail(ipc_peer_of(peer)->session, &err);
+	ipc_err_set(&err, reasons[reason].code, "%s", text ? text : reasons[reason].text);
+	ipc_session_fail(ipc_front_of(peer)->session, &err);
 }
 
 static void
@@ -399,7 +409,7 @@ front_detach(struct virtq_peer *peer)
 	if (!peer->port)
 		return;
 	virtq_device_detach(peer->port);
-	shm_unmap(&ipc_peer_of(peer)->state);
+	shm_unmap(&ipc_front_of(peer)->state);
 	peer->port = NULL;
 }
 
@@ -407,14 +417,14 @@ static void
 front_close(struct virtq_peer *peer)
 {
 	front_detach(peer);
-	ipc_session_free(ipc_peer_of(peer)->session);
-	free(ipc_peer_of(peer));
+	ipc_session_free(ipc_front_of(peer)->session);
+	free(ipc_front_of(peer));
 }
 
 static const char *
 front_why(const struct virtq_peer *peer, bool *failed)
 {
-	const struct ipc_err *why = ipc_session_why(ipc_peer_of(peer)->session);
+	const struct ipc_err *why = ipc_session_why(ipc_front_of(peer)->session);
 
 	*failed = why->code != 0 && why->code != VIRTQ_IPC_E_GONE;
 	return why->text;
@@ -424,7 +434,7 @@ static void
 front_check(struct virtq_peer *peer)
 {
 	virtq_device_check(peer->port);
-	if (peer->port->running && shm_lost(&ipc_peer_of(peer)->state))
+	if (peer->port->running && shm_lost(&ipc_front_of(peer)->state))
 		front_fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
 }
 
@@ -433,13 +443,13 @@ front_link(struct virtq_peer *peer)
 {
 	const struct virtq_ipc_link link = link_of(peer->port);
 
-	return ipc_session_send_link(ipc_peer_of(peer)->session, &link);
+	return ipc_session_send_link(ipc_front_of(peer)->session, &link);
 }
 
 static int
 front_announce(struct virtq_peer *peer)
 {
-	struct ipc_session *s = ipc_peer_of(peer)->session;
+	struct ipc_session *s = ipc_front_of(peer)->session;
 
 	if (!ipc_session_hello(s))
 		return -ENOTCONN;
@@ -451,13 +461,13 @@ front_announce(struct virtq_peer *peer)
 static void
 front_broken(struct virtq_peer *peer, uint16_t queue, const char *text)
 {
-	ipc_session_send_broken(ipc_peer_of(peer)->session, queue, text);
+	ipc_session_send_broken(ipc_front_of(peer)->session, queue, text);
 }
 
 static void
 front_info(const struct virtq_peer *peer, struct rte_eth_virtq_info *info)
 {
-	const struct virtq_ipc_hello *hello = ipc_session_hello(ipc_peer_of(peer)->session);
+	const struct virtq_ipc_hello *hello = ipc_session_hello(ipc_front_of(peer)->session);
 
 	if (!hello)
 		return;

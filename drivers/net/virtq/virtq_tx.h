@@ -8,7 +8,7 @@
  * virtq_tx.h - packets that the application sends and the guest receives.  Two paths:
  * packets of one mbuf that fit into one chain of a run, and everything else, by a batch
  * that runs fill as well.  Split rings have one more for long packets
- * (virtq_tx_split.h).
+ * (virtq_tx_long.h).
  */
 
 #include <rte_mbuf.h>
@@ -17,7 +17,7 @@
 #include "virtq.h"
 #include "virtq_filter.h"
 #include "virtq_mbuf.h"
-#include "virtq_tx_split.h"
+#include "virtq_tx_long.h"
 #include "vring_hdr.h"
 
 /* The packets from the first on that are one segment and fit into their chain, whose
@@ -289,7 +289,7 @@ virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	uint16_t done = 0;
 
 	if (likely(!q->filter) && !vr->packed)
-		done = virtq_tx_split(q, vr, pkts, n);
+		done = virtq_tx_long(q, vr, pkts, n);
 	if (done > 0)
 		return done;
 	if (vr->packed)

@@ -12,7 +12,7 @@
 #include <CUnit/CUnit.h>
 
 #include "ipc_check.h"
-#include "ipc_rows.h"
+#include "ipc_messages.h"
 #include "ipc_session.h"
 #include "ipc_sock.h"
 #include "vg_msg.h"
@@ -47,7 +47,7 @@ struct msg {
 };
 
 /* The tables of the two ends. */
-#define TO_PMD (&ipc_rows)
+#define TO_PMD (&ipc_messages)
 #define TO_DEVICE (&vg_msgs)
 
 /* The table of the end that receives the type (the PMD's if both do), NULL if none does. */

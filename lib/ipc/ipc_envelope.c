@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#include "ipc_msg.h"
+#include "ipc_envelope.h"
 
 #include <inttypes.h>
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_IPC_MSG_H
-#define VIRTQ_IPC_MSG_H
+#ifndef VIRTQ_IPC_ENVELOPE_H
+#define VIRTQ_IPC_ENVELOPE_H
 
 /*
- * ipc_msg.h - may this message arrive here and now?  The check of the envelope:
+ * ipc_envelope.h - may this message arrive here and now?  The check of the envelope:
  * header, size, descriptors, state.  Pure functions on bytes and counts: nothing
  * here reads a socket, touches a descriptor or keeps a state.
  *
  * What the messages are is in a table of rows, one table for each end of the
- * connection: ipc_rows.c has the server's (the PMD's).
+ * connection: ipc_messages.c has the server's (the PMD's).
  */
 
 #include <stdbool.h>
@@ -101,4 +101,4 @@ const char *ipc_state_name(enum ipc_state state);
 int ipc_msg_check(const struct ipc_msg_table *table, const struct ipc_msg_in *in,
 		  const struct ipc_msg_ctx *ctx, struct ipc_err *err);
 
-#endif /* VIRTQ_IPC_MSG_H */
+#endif /* VIRTQ_IPC_ENVELOPE_H */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * ipc_rows.c - one row a message: what it has to look like, which check it has to
- * pass (ipc_check_<message>.c) and what then happens (on_<message>(), in this file).
+ * ipc_messages.c - one row a message: what it has to look like, which check it has to
+ * pass (ipc_check_<message>.c) and what then happens (handle_<message>(), in this file).
  *
  * The messages that a PMD only sends are rows of the same table, because the
  * envelope check wants them too: a device that sends HELLO_OK is refused with that
@@ -11,7 +11,7 @@
  * table of its own.
  */
 
-#include "ipc_rows.h"
+#include "ipc_messages.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@
  * session is dead before it answers or changes the state.
  */
 static int
-on_hello(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_hello(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	struct virtq_ipc_hello_ok ok = {0};
 
@@ -49,7 +49,7 @@ on_hello(struct ipc_session *s, const void *payload, unsigned int nfds, struct i
 }
 
 static int
-on_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_mem_table(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_mem_table *table = payload;
 
@@ -73,7 +73,7 @@ stage(int *slot, int *fd)
 }
 
 static int
-on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_queue_fds *q = payload;
 
@@ -92,7 +92,7 @@ on_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, stru
 }
 
 static int
-on_start(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_start(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_start *start = payload;
 
@@ -116,7 +116,7 @@ on_start(struct ipc_session *s, const void *payload, unsigned int nfds, struct i
 }
 
 static int
-on_stop(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_stop(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	struct virtq_ipc_stopped stopped = {.num_queues = 2 * s->ctx.max_pairs};
 
@@ -133,7 +133,7 @@ on_stop(struct ipc_session *s, const void *payload, unsigned int nfds, struct ip
 }
 
 static int
-on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	(void)nfds;
 	(void)err;
@@ -142,7 +142,7 @@ on_rxstate(struct ipc_session *s, const void *payload, unsigned int nfds, struct
 }
 
 static int
-on_log(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_log(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_log *log = payload;
 
@@ -157,7 +157,8 @@ on_log(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc
 }
 
 static int
-on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds,
+		    struct ipc_err *err)
 {
 	struct virtq_ipc_counters counters = {0};
 
@@ -172,7 +173,7 @@ on_get_counters(struct ipc_session *s, const void *payload, unsigned int nfds, s
 
 /* The device gave up: its text is the reason, and no ERROR is sent back. */
 static int
-on_error(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
+handle_error(struct ipc_session *s, const void *payload, unsigned int nfds, struct ipc_err *err)
 {
 	const struct virtq_ipc_error *msg = payload;
 	struct ipc_err why = {.code = msg->code};
@@ -191,7 +192,7 @@ static const struct ipc_msg_row rows[] = {
 		.size = sizeof(struct virtq_ipc_hello),
 		.states = IPC_NEW,
 		.check = ipc_check_hello,
-		.handle = on_hello,
+		.handle = handle_hello,
 	},
 	{
 		.type = VIRTQ_IPC_MEM_TABLE,
@@ -201,7 +202,7 @@ static const struct ipc_msg_row rows[] = {
 		.max_fds = VIRTQ_IPC_MAX_REGIONS,
 		.states = IPC_AFTER_HELLO,
 		.check = ipc_check_mem_table,
-		.handle = on_mem_table,
+		.handle = handle_mem_table,
 	},
 	{
 		.type = VIRTQ_IPC_QUEUE_FDS,
@@ -211,7 +212,7 @@ static const struct ipc_msg_row rows[] = {
 		.max_fds = VIRTQ_IPC_MAX_FDS,
 		.states = IPC_IDLE | IPC_READY,
 		.check = ipc_check_queue_fds,
-		.handle = on_queue_fds,
+		.handle = handle_queue_fds,
 	},
 	{
 		.type = VIRTQ_IPC_START,
@@ -221,13 +222,13 @@ static const struct ipc_msg_row rows[] = {
 		.max_fds = 1,
 		.states = IPC_READY,
 		.check = ipc_check_start,
-		.handle = on_start,
+		.handle = handle_start,
 	},
 	{
 		.type = VIRTQ_IPC_STOP,
 		.name = "STOP",
 		.states = IPC_RUNNING,
-		.handle = on_stop,
+		.handle = handle_stop,
 	},
 	{
 		.type = VIRTQ_IPC_RXSTATE,
@@ -235,7 +236,7 @@ static const struct ipc_msg_row rows[] = {
 		.size = sizeof(struct virtq_ipc_rxstate),
 		.states = IPC_AFTER_HELLO,
 		.check = ipc_check_rxstate,
-		.handle = on_rxstate,
+		.handle = handle_rxstate,
 	},
 	{
 		.type = VIRTQ_IPC_LOG,
@@ -245,14 +246,14 @@ static const struct ipc_msg_row rows[] = {
 		.states = IPC_AFTER_HELLO,
 		.feature = VIRTQ_IPC_F_LOG,
 		.check = ipc_check_log,
-		.handle = on_log,
+		.handle = handle_log,
 	},
 	{
 		.type = VIRTQ_IPC_GET_COUNTERS,
 		.name = "GET_COUNTERS",
 		.states = IPC_AFTER_HELLO,
 		.feature = VIRTQ_IPC_F_COUNTERS,
-		.handle = on_get_counters,
+		.handle = handle_get_counters,
 	},
 	{
 		.type = VIRTQ_IPC_ERROR,
@@ -260,7 +261,7 @@ static const struct ipc_msg_row rows[] = {
 		.size = sizeof(struct virtq_ipc_error),
 		.states = IPC_NEW | IPC_AFTER_HELLO,
 		.check = ipc_check_error,
-		.handle = on_error,
+		.handle = handle_error,
 	},
 
 	/* What a PMD only sends has no state in which it may arrive. */
@@ -275,4 +276,4 @@ static const struct ipc_msg_row rows[] = {
 	{.type = VIRTQ_IPC_BROKEN, .name = "BROKEN", .size = sizeof(struct virtq_ipc_broken)},
 };
 
-const struct ipc_msg_table ipc_rows = {"PMD", rows, sizeof(rows) / sizeof(rows[0])};
+const struct ipc_msg_table ipc_messages = {"PMD", rows, sizeof(rows) / sizeof(rows[0])};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_TX_SPLIT_H
-#define VIRTQ_TX_SPLIT_H
+#ifndef VIRTQ_TX_LONG_H
+#define VIRTQ_TX_LONG_H
 
 /*
- * virtq_tx_split.h - packets of several mbufs, or that take several buffers, into runs of
+ * virtq_tx_long.h - packets of several mbufs, or that take several buffers, into runs of
  * a split ring: copied straight from run to run, and the used index moves once for all.
  * A batch could do it, and does for packed rings, but is slower here (cell
  * split-enq-9000-mrg, doc/benchmarks.md).
@@ -116,7 +116,7 @@ virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t
 
 /* Returns how many of pkts were sent; what is left is for a batch. */
 static __rte_always_inline uint16_t
-virtq_tx_split(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_tx_long(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
 	const uint16_t begin = vr->last_used;
 	uint16_t done = 0, got, have;
@@ -145,4 +145,4 @@ virtq_tx_split(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	return done;
 }
 
-#endif /* VIRTQ_TX_SPLIT_H */
+#endif /* VIRTQ_TX_LONG_H */
