@@ -19,4 +19,4 @@ half=$(($(nproc) / 2))
 jobs=${JOBS:-$((half > 2 ? half : 2))}
 mkdir -p build
 PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m pytest -p no:cacheprovider \
-	-n "$jobs" --dist loadgroup -q -rfE --durations=25 tests/e2e "$@"
+	-n "$jobs" --dist loadgroup -q -rfE tests/e2e "$@"

@@ -15,4 +15,4 @@ half=$(($(nproc) / 2))
 jobs=${JOBS:-$((half > 2 ? half : 2))}
 mkdir -p build
 PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 exec /usr/bin/python3 -m pytest -p no:cacheprovider \
-	-n "$jobs" -q -rfE --durations=25 tests/loopback "$@"
+	-n "$jobs" -q -rfE tests/loopback "$@"
