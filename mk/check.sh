@@ -73,6 +73,7 @@ for test in build/tests/unit-* build/asan/unit-*; do
 done
 step models make models
 step layering make layering
+step doc-check make doc-check
 step format-check make format-check
 step wire-check make wire-check
 step bench-test make bench-test
