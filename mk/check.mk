@@ -13,6 +13,11 @@ layering:
 	@mkdir -p $(B)
 	$(Q)$(PYTHON) mk/layering.py $(B)/includes.dot
 
+# The messages that doc/ explains are those that the sources print.
+.PHONY: doc-check
+doc-check:
+	$(Q)$(PYTHON) mk/doc-messages.py
+
 models:
 	$(Q)mk/model.sh
 

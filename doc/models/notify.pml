@@ -3,11 +3,12 @@
 
 /*
  * notify.pml - no wake-up is lost, although the data thread does not always wait
- * for its stores before it looks whether the guest wants to be interrupted
- * (vring_loud(), vring_heard(), vring_overdue() in lib/vring).
+ * for its stores before it reads whether the guest wants to be interrupted
+ * (vring_needs_fence(), vring_note_interrupts(), vring_watch_overdue() in
+ * lib/vring/vring_notify.h).
  *
  * mk/model.sh has Spin search all orders of events.  A guest that sleeps for ever
- * beside buffers that were given back is a deadlock, which Spin reports.  With
+ * beside used buffers is a deadlock, which Spin reports.  With
  * -DNO_WATCHDOG it has to find one.
  */
 
@@ -15,10 +16,10 @@
 
 byte used;       /* the data thread's own count */
 byte seen_used;  /* what its processor has shown to others of it */
-byte published;  /* bursts whose look at the guest's wish is over */
+byte published;  /* bursts that have read what the guest wants */
 bool on;         /* the guest wants interrupts; its stores are followed by barriers */
 bool interrupt;  /* the eventfd */
-bool quiet;      /* VRING_QUIET looks in a row found them off */
+bool disabled;   /* found so by VRING_ELIDE_AFTER bursts in a row */
 
 /* The store buffer: shows stores in their order, at any time. */
 active proctype store_buffer()
@@ -31,32 +32,32 @@ active proctype store_buffer()
 
 active proctype data_thread()
 {
-	bool loud, wish;
+	bool fence, want;
 
 	do
 	:: published < N ->
 		used++;
-		/* any history of looks; loud is also one in VRING_QUIET when quiet */
+		/* any history; when disabled, every VRING_ELIDE_AFTER-th burst has one */
 		if
-		:: loud = true
-		:: quiet -> loud = false
+		:: fence = true
+		:: disabled -> fence = false
 		fi;
 		if
-		:: loud -> seen_used == used /* the fence */
+		:: fence -> seen_used == used
 		:: else
 		fi;
-		wish = on;
+		want = on;
 		if
-		:: wish -> quiet = false
+		:: want -> disabled = false
 		:: else ->
 			if
-			:: quiet = true
-			:: !quiet -> skip
+			:: disabled = true
+			:: !disabled -> skip
 			fi
 		fi;
 		published++;
 		if
-		:: wish ->
+		:: want ->
 			/* a guest that woke up too early would sleep again */
 			seen_used == used;
 			interrupt = true
@@ -78,7 +79,7 @@ active proctype watchdog()
 		now = published;
 		moves = now != last;
 		if
-		:: moved && !moves && quiet -> interrupt = true
+		:: moved && !moves && disabled -> interrupt = true
 		:: else
 		fi;
 		if
