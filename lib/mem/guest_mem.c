@@ -12,7 +12,7 @@
 struct guest_mem_slots {
 	struct guest_mem mem; /* first: what callers see */
 	struct shm_map map[GUEST_MEM_MAX_REGIONS];
-	int fd[GUEST_MEM_MAX_REGIONS]; /* our own: hugepages stay ours while they are mapped */
+	int fd[GUEST_MEM_MAX_REGIONS]; /* kept open: hugepages stay ours while they are mapped */
 };
 
 static bool
@@ -23,7 +23,7 @@ desc_is_valid(const struct guest_mem_desc *d)
 	       d->size <= (uint64_t)INT64_MAX - d->fd_offset;
 }
 
-/* Neither of the two wraps. */
+/* Neither range wraps. */
 static bool
 overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {
@@ -44,7 +44,7 @@ overlaps(const struct guest_mem *mem, const struct guest_mem_desc *d)
 	return false;
 }
 
-/* Maps one region after those that mem has; 0, or -1 with a clause. */
+/* Maps one more region; takes *fd over.  Returns 0, or -1 with a clause in err. */
 static int
 region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, char *err,
 	   size_t err_size)

@@ -5,8 +5,7 @@
 #define VIRTQ_GUEST_MEM_H
 
 /*
- * guest_mem.h - the RAM of one guest, mapped: checked translation of addresses of
- * either of two spaces.
+ * guest_mem.h - the mapped RAM of one guest, and checked translation of its addresses.
  */
 
 #include <stdbool.h>
@@ -20,21 +19,19 @@ struct guest_mem_desc {
 	uint64_t guest_addr;
 	uint64_t size;
 	uint64_t fd_offset;
-	uint64_t user_addr; /* in the front end's process; 0: it did not say */
+	uint64_t user_addr; /* in the front end's process; 0: unknown */
 };
 
 struct guest_region {
 	uint64_t guest_addr;
 	uint64_t size;
-	uint8_t *host; /* of guest_addr */
+	uint8_t *host; /* where guest_addr is mapped here */
 	uint64_t user_addr;
 };
 
-/* Which addresses: those that are in descriptors, or those by which a front end tells
- * where its rings are (vhost-user: its own virtual ones). */
 enum guest_space {
-	GUEST_PHYSICAL,
-	GUEST_USER,
+	GUEST_PHYSICAL, /* addresses in descriptors */
+	GUEST_USER,     /* vhost-user: virtual addresses of the front end, of its rings */
 };
 
 /* Immutable once made; readers need no lock. */
@@ -44,23 +41,24 @@ struct guest_mem {
 };
 
 /*
- * Maps count regions.  fds[i] is taken over (and set to -1) for each region that
- * was mapped, so that the caller closes what is left.  Returns NULL with one
- * sentence in err (err_size bytes) if a region is empty, wraps, overlaps, is
- * longer than its file or cannot be mapped.  Any thread.
+ * Maps count regions, desc[i] from fds[i].  The fd of each mapped region is taken over
+ * and set to -1 in fds; the caller closes the others.  Returns NULL with one sentence in
+ * err (err_size bytes) if a region is empty, wraps, overlaps, is longer than its file or
+ * cannot be mapped.  Any thread.
  */
 struct guest_mem *guest_mem_new(const struct guest_mem_desc *desc, unsigned int count, int *fds,
 				char *err, size_t err_size);
 
-/* Unmaps and closes; NULL is allowed.  No thread may still use mem. */
+/* Unmaps the regions and closes their fds; NULL is allowed.  No thread may still use
+ * mem. */
 void guest_mem_free(struct guest_mem *mem);
 
-/* True once a page of mem vanished under us (its file was truncated, or the
- * hugepages ran out): its mapping then reads as zero and leads nowhere. */
+/* True once a page of mem vanished (its file was truncated, or the hugepages ran out):
+ * the region then reads as zero, and what is written to it is lost.  Any thread. */
 bool guest_mem_lost(const struct guest_mem *mem);
 
-/* [addr, addr + *len) if it starts in a region: its host address, with *len cut
- * to what that region holds; NULL if it does not. */
+/* Host address of the guest-physical addr, with *len cut to what its region holds after
+ * it; NULL if addr is in no region. */
 static inline uint8_t *
 guest_mem_piece(const struct guest_mem *mem, uint64_t addr, uint32_t *len)
 {
@@ -77,8 +75,8 @@ guest_mem_piece(const struct guest_mem *mem, uint64_t addr, uint32_t *len)
 	return NULL;
 }
 
-/* [addr, addr + len) as one piece of host memory, or NULL; `space` is a constant at
- * every use. */
+/* Host address of [addr, addr + len), or NULL if it is empty or not in one region.
+ * `space` is a constant at every use. */
 static inline uint8_t *
 guest_mem_find(const struct guest_mem *mem, const enum guest_space space, uint64_t addr,
 	       uint64_t len)
@@ -94,14 +92,12 @@ guest_mem_find(const struct guest_mem *mem, const enum guest_space space, uint64
 	return NULL;
 }
 
-/* The same of a guest-physical address. */
 static inline uint8_t *
 guest_mem_host(const struct guest_mem *mem, uint64_t addr, uint64_t len)
 {
 	return guest_mem_find(mem, GUEST_PHYSICAL, addr, len);
 }
 
-/* The same of an address of the front end's process. */
 static inline uint8_t *
 guest_mem_user(const struct guest_mem *mem, uint64_t addr, uint64_t len)
 {

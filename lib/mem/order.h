@@ -5,8 +5,8 @@
 #define VIRTQ_ORDER_H
 
 /*
- * order.h - the only atomics and fences of lib and drivers.  Each names
- * its partner; doc/architecture.md lists the pairs.
+ * order.h - the only atomics and fences of lib and drivers.  Each names the letter of its
+ * pair; doc/architecture.md lists the pairs.
  *
  *   A  used entries, then used index       -> guest reads index, then entries
  *   B  guest writes chain, then avail index -> we read index, then chain
@@ -17,6 +17,7 @@
  *   G  device: run word cleared            -> burst: run word, first, and before it publishes
  *   H  burst: journal, position, used descriptors, position
  *                                          -> device: position after the PMD died
+ *   I  control: guard's size, guard's map  -> SIGBUS handler: map, size, map again
  */
 
 #include <linux/membarrier.h>
@@ -26,7 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A value of memory that others write: read once, never re-read by the compiler. */
+/* Memory that others write is read once: the compiler must not load it again. */
 static inline uint16_t
 order_read16(const uint16_t *p)
 {
@@ -57,43 +58,41 @@ order_write32(uint32_t *p, uint32_t v)
 	__atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
-/* H: one piece, so that whoever reads it later never sees half a position, and
- * behind every store before it; also A of a packed ring, whose used descriptor is
- * one piece, too. */
+/* H: a single store, so that no reader sees half a position, after all earlier stores.
+ * A of a packed ring: length, id and flags of a used descriptor. */
 static inline void
 order_release64(uint64_t *p, uint64_t v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-/* What was copied from memory that others write is used from the copy: the
- * compiler may not go back to the original. */
+/* After a copy of memory that others write: the compiler must not load the original
+ * again. */
 static inline void
 order_keep_copy(void *copy, size_t size)
 {
 	__asm__ volatile("" : "+m"(*(char(*)[size])copy));
 }
 
-/* The same for a copy that is in a vector register. */
+/* The same for a copy in a vector register. */
 #define order_keep_vector(v) __asm__ volatile("" : "+x"(v))
 
-/* Loads before it are done before loads behind it: B where the index, or the
- * flags of a packed descriptor, are read in vectors. */
+/* B, after vector loads of the flags of packed descriptors: later loads stay after
+ * earlier ones. */
 static inline void
 order_loads(void)
 {
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 }
 
-/* Stores behind it are not made before those before it: H and A where they are
- * vectors. */
+/* H and A, before vector stores: later stores stay after earlier ones. */
 static inline void
 order_stores(void)
 {
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-/* The processor's own copy loop. */
+/* rep movsb where there is one. */
 static inline void
 order_copy_string(void *dst, const void *src, size_t len)
 {
@@ -111,39 +110,38 @@ order_acquire16(const uint16_t *p)
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
-/* A: pairs with the guest's read barrier behind its look at the used index. */
+/* A: pairs with the guest's read barrier after its load of the used index. */
 static inline void
 order_release16(uint16_t *p, uint16_t v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-/* C: pairs with the guest's full barrier between enabling notifications and
- * its last look at the used index. */
+/* C: pairs with the guest's full barrier between enabling interrupts and its last load
+ * of the used index. */
 static inline void
 order_fence(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* F, reading side: the view's fields are read behind its pointer. */
+/* F and I, reading side: the fields are read after the pointer. */
 static inline void *
 order_acquire_ptr(void *const *p)
 {
 	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
-/* F, writing side: the view is complete before its pointer is seen. */
+/* F and I, writing side: the fields are visible before the pointer. */
 static inline void
 order_release_ptr(void **p, void *v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
-/* D, burst's side.  The store of active must not pass the load of the view; on
- * the processor that takes a fence, which order_wait_idle()'s membarrier puts
- * into this thread when it is needed.  Without membarrier (cheap is false) the
- * burst pays for it. */
+/* D, burst's side.  The load of the view must not pass the store of active.  With
+ * membarrier (cheap is true) only the compiler has to be kept from it: the processor's
+ * fence comes from order_barrier_everywhere() when it is needed. */
 static inline void
 order_enter(uint32_t *active, bool cheap)
 {
@@ -154,7 +152,7 @@ order_enter(uint32_t *active, bool cheap)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* E, burst's side: everything the burst did comes before. */
+/* E, burst's side: after every access of the burst. */
 static inline void
 order_leave(uint32_t *active)
 {
@@ -168,8 +166,8 @@ order_is_idle(const uint32_t *active)
 	return __atomic_load_n(active, __ATOMIC_ACQUIRE) == 0;
 }
 
-/* Asks the kernel for cheap barriers; false if it has none (before Linux 4.14,
- * or forbidden by a sandbox).  To be called once before the first burst. */
+/* Registers this process with membarrier(2); false if it cannot be used (before Linux
+ * 4.14, or forbidden by a sandbox).  To be called once before the first burst. */
 static inline bool
 order_membarrier_register(void)
 {
@@ -186,12 +184,14 @@ order_barrier_everywhere(bool cheap)
 		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+/* I, writing side. */
 static inline void
-order_raise32(uint32_t *p, uint32_t v)
+order_release32(uint32_t *p, uint32_t v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
+/* G: pairs with the device's release store of the run word.  I, reading side. */
 static inline uint32_t
 order_acquire32(const uint32_t *p)
 {

@@ -15,9 +15,9 @@
 
 #include "sigbus_guard.h"
 
-/* Maps a piece of a file without touching it.  A process under mlockall(MCL_FUTURE),
- * as testpmd is, would otherwise allocate the whole guest here: memory that may
- * not be accessed is not, and what is unlocked before it may be stays out. */
+/* Maps a piece of a file without populating it.  A plain mmap() under
+ * mlockall(MCL_FUTURE), which testpmd calls, allocates every page of the guest; pages
+ * that are PROT_NONE until they are unlocked are not allocated. */
 static void *
 map_pages(int fd, uint64_t offset, size_t size)
 {
@@ -35,7 +35,7 @@ map_pages(int fd, uint64_t offset, size_t size)
 	return map;
 }
 
-/* The page size of a file that may be mapped; 0 with a clause if it may not. */
+/* The page size of a file that may be mapped; else 0, with a clause in err. */
 static uint64_t
 file_check(int fd, uint64_t offset, uint64_t size, unsigned int flags, char *err, size_t err_size)
 {
@@ -43,8 +43,8 @@ file_check(int fd, uint64_t offset, uint64_t size, unsigned int flags, char *err
 	struct statfs fs;
 	struct stat st;
 
-	/* A file of any other file system may keep a reader waiting for as long as
-	 * it likes, and only these can be asked for seals. */
+	/* Only shared memory has seals.  Any other file system could block an access for
+	 * as long as its owner likes. */
 	if (seals < 0 || fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0) {
 		snprintf(err, err_size,
 			 "its fd is not shared memory (memfd, /dev/shm or hugetlbfs)");
@@ -60,7 +60,7 @@ file_check(int fd, uint64_t offset, uint64_t size, unsigned int flags, char *err
 			 (long long)st.st_size);
 		return 0;
 	}
-	/* hugetlbfs maps whole huge pages, and gives their size as its block size */
+	/* hugetlbfs maps whole huge pages; their size is its block size */
 	return fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 4096;
 }
 

@@ -5,38 +5,39 @@
 #define VIRTQ_SHM_MAP_H
 
 /*
- * shm_map.h - the one place that maps a file that a peer gave us: guest RAM, the state
- * page.  Such a file has to be shared memory, is mapped without being touched, stays out
- * of core dumps, and may lose pages later without ending this process.
+ * shm_map.h - the one place that maps files of a peer: guest RAM, the state page.  The
+ * file must be shared memory.  Its mapping is not populated, stays out of core dumps, and
+ * may lose pages later without ending this process.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The file has to be a memfd of ordinary pages that is sealed against shrinking. */
+/* The file must be a memfd of ordinary pages, sealed against shrinking. */
 #define SHM_SEALED (1u << 0)
 
 struct shm_map {
-	void *addr; /* of the offset that was asked for; NULL: nothing is mapped */
-	void *map;  /* whole pages of the file */
+	void *addr; /* where `offset` of shm_map() is; NULL: nothing is mapped */
+	void *map;  /* the whole pages around it */
 	size_t map_size;
 	int guard; /* sigbus_guard.h */
 };
 
 /*
- * Maps [offset, offset + size) of a file, to read and to write.  The fd stays the
- * caller's.  Returns 0, or -1 with a clause that begins with "it" in err: no shared
- * memory, not sealed, shorter than that, no room.  offset + size must not wrap.
+ * Maps [offset, offset + size) of a file, bytes, to read and to write.  The fd stays the
+ * caller's.  offset + size must not wrap.  Returns 0, or -1 with a clause ("it is ...")
+ * in err: the file is no shared memory, is not sealed or is too short, or there is no
+ * room.  Any thread.
  */
 int shm_map(struct shm_map *m, int fd, uint64_t offset, uint64_t size, unsigned int flags,
 	    char *err, size_t err_size);
 
-/* Nobody may still use it.  Harmless when repeated. */
+/* No thread may still use the mapping.  Harmless when repeated. */
 void shm_unmap(struct shm_map *m);
 
 /* True once a page vanished (the file was truncated, or the hugepages ran out): the
- * mapping then reads as zero and leads nowhere. */
+ * mapping then reads as zero, and what is written to it is lost. */
 bool shm_lost(const struct shm_map *m);
 
 #endif /* VIRTQ_SHM_MAP_H */

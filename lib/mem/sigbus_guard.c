@@ -10,17 +10,18 @@
 
 #include "order.h"
 
-/* A port has at most 64 regions and a state page; a machine has few ports. */
+/* For all ports of the process; each has at most GUEST_MEM_MAX_REGIONS regions and a
+ * state page. */
 #define GUARD_SLOTS 8192u
 
 struct guard {
-	void *map; /* NULL: free; written last when added, first when removed */
+	void *map; /* NULL: free; I: written last when added, first when removed */
 	size_t size;
 	uint32_t lost;
 };
 
 static struct guard guards[GUARD_SLOTS];
-static uint32_t guards_top; /* slots ever used: what the handler looks through */
+static uint32_t guards_top; /* slots ever used; the handler searches these */
 static struct sigaction old_action;
 static bool installed;
 static pthread_mutex_t guards_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -34,7 +35,7 @@ guard_of(const void *addr)
 		uint8_t *map = order_acquire_ptr(&guards[i].map);
 		size_t size = guards[i].size;
 
-		/* the slot may have changed hands between the two */
+		/* I: if map changed meanwhile, size may be another guard's */
 		if (map && (const uint8_t *)addr >= map &&
 		    (size_t)((const uint8_t *)addr - map) < size &&
 		    order_acquire_ptr(&guards[i].map) == map)
@@ -51,7 +52,7 @@ chain_to_old(int sig, siginfo_t *info, void *uc)
 	} else if (old_action.sa_handler != SIG_DFL && old_action.sa_handler != SIG_IGN) {
 		old_action.sa_handler(sig);
 	} else if (old_action.sa_handler == SIG_DFL || info->si_code > 0) {
-		/* a faulting access runs again and ends the process as it would have */
+		/* a faulting access runs again after the return, and then ends the process */
 		struct sigaction dfl = {.sa_handler = SIG_DFL};
 
 		sigaction(SIGBUS, &dfl, NULL);
@@ -64,7 +65,7 @@ chain_to_old(int sig, siginfo_t *info, void *uc)
 static void
 on_sigbus(int sig, siginfo_t *info, void *uc)
 {
-	/* one that somebody sent has no address, whatever it says */
+	/* a signal sent by a process (si_code <= 0) has no fault address */
 	struct guard *g = info->si_code > 0 ? guard_of(info->si_addr) : NULL;
 
 	if (!g ||
@@ -73,7 +74,7 @@ on_sigbus(int sig, siginfo_t *info, void *uc)
 		chain_to_old(sig, info, uc);
 		return;
 	}
-	order_raise32(&g->lost, 1);
+	order_release32(&g->lost, 1);
 }
 
 static int
@@ -104,7 +105,7 @@ sigbus_guard_add(void *map, size_t size)
 			guards[i].lost = 0;
 			order_release_ptr(&guards[i].map, map);
 			if (i >= guards_top)
-				order_raise32(&guards_top, i + 1);
+				order_release32(&guards_top, i + 1);
 			slot = (int)i;
 		}
 	}

@@ -7,8 +7,8 @@
 /*
  * isa.h - what a leaf provides: the inner loops of a run, for one instruction set.
  * A translation unit gets the leaf that its compiler flag -DVRING_ISA=... names
- * (config/flags.mk), scalar without one.  All leaves check the same things and write
- * the same bytes (isa_scalar.h is the reference).  Data thread only.
+ * (config/flags.mk), the scalar one without it.  All leaves make the same checks and
+ * write the same bytes (isa_scalar.h is the reference).  Data thread only.
  */
 
 #define VRING_ISA_SCALAR 0
@@ -35,13 +35,12 @@
 #error "VRING_ISA has to be one of VRING_ISA_*"
 #endif
 
-/* For people. */
 #define ISA_NAME ISA_CONST(NAME)
 
-/* Whether isa_copy() is made of vectors, so that it can pay to align them. */
+/* Whether isa_copy() uses vectors, so that aligning them can pay. */
 #define ISA_VECTOR ISA_CONST(VECTOR)
 
-/* Copies len bytes between two places that do not overlap; 0 is allowed. */
+/* Copies len bytes, which may be 0; dst and src do not overlap. */
 static inline void
 isa_copy(void *dst, const void *src, uint32_t len)
 {
@@ -49,10 +48,10 @@ isa_copy(void *dst, const void *src, uint32_t len)
 }
 
 /*
- * Reads n (at most VRING_BURST) entries of a split ring from free-running index `at` on,
- * all of which are available, and their descriptors once; checks and translates them
- * into entries 0 to n - 1 of the run.  Returns how many of them are good before the first
- * that is not; the entries after that have no meaning.  Changes nothing of ring or vr.
+ * Reads n (at most VRING_BURST) available entries of a split ring, from free-running index
+ * `at` on, and their descriptors, each once; checks and translates them into entries 0 to
+ * n - 1 of the run.  Returns how many are valid before the first that is not; the run's
+ * entries after those have no meaning.  Writes neither the ring nor vr.
  */
 static inline uint16_t
 isa_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, uint16_t n,
@@ -61,8 +60,8 @@ isa_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, 
 	return ISA_LEAF(gather_split)(vr, dir, at, n, lim, run);
 }
 
-/* The same of n slots of a packed ring from `slot` on, in the round with wrap counter
- * `wrap`; they do not pass the ring's end.  A slot that is not available ends the run. */
+/* The same for n slots of a packed ring from `slot` on, none beyond the ring's end, whose
+ * wrap counter is `wrap`.  A slot that is not available ends the run. */
 static inline uint16_t
 isa_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slot, bool wrap,
 		  uint16_t n, const struct vring_limits *lim, struct vring_run *run)
@@ -70,17 +69,17 @@ isa_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slo
 	return ISA_LEAF(gather_packed)(vr, dir, slot, wrap, n, lim, run);
 }
 
-/* Writes n used entries from `at` on, in any order: the driver sees none of them before
- * the used index. */
+/* Writes n used entries from `at` on, in any order: the guest reads none of them before
+ * the used index is published. */
 static inline void
 isa_used_split(struct vring_used_elem *at, const struct vring_run *run, uint16_t n)
 {
 	ISA_LEAF(used_split)(at, run, n);
 }
 
-/* Writes the journal of n used descriptors, then those from the next slot on, which do
- * not pass the ring's end: the last first, the first one last and with release, because
- * the driver looks at that (A, H). */
+/* Writes the journal, then n used descriptors from the next slot on, none beyond the
+ * ring's end.  The first one is written last and with release: the guest polls it, and
+ * the others are then there (A, H). */
 static inline void
 isa_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n)
 {

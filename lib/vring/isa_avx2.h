@@ -4,7 +4,7 @@
 #ifndef VIRTQ_ISA_AVX2_H
 #define VIRTQ_ISA_AVX2_H
 
-/* isa_avx2.h - what isa.h asks of a leaf, with AVX2: four descriptors at a time. */
+/* isa_avx2.h - the leaf of isa.h with AVX2: four descriptors at a time. */
 
 #include <immintrin.h>
 
@@ -48,7 +48,7 @@ isa_avx2_store(uint8_t *d, __m256i v)
 	_mm256_storeu_si256((__m256i *)d, v);
 }
 
-/* Four loads, then four stores: they overlap better than one and one. */
+/* Four loads, then four stores: cache misses overlap. */
 static inline void
 isa_avx2_copy(void *dst, const void *src, uint32_t len)
 {
@@ -74,7 +74,7 @@ isa_avx2_copy(void *dst, const void *src, uint32_t len)
 		isa_avx2_store(d + len - 32, isa_avx2_load(s + len - 32));
 }
 
-/* a > b of unsigned 64-bit words, which AVX2 compares as signed ones. */
+/* a > b for unsigned 64-bit words; AVX2 compares signed ones only. */
 static inline __m256i
 isa_avx2_gt(__m256i a, __m256i b)
 {
@@ -83,7 +83,7 @@ isa_avx2_gt(__m256i a, __m256i b)
 	return _mm256_cmpgt_epi64(_mm256_xor_si256(a, top), _mm256_xor_si256(b, top));
 }
 
-/* Translates four buffers; returns all ones for each that lies in one region. */
+/* Translates four buffers; returns all ones for each that is in one region. */
 static inline __m256i
 isa_avx2_translate(const struct guest_mem *mem, __m256i addr, __m256i len, __m256i *host)
 {
@@ -108,9 +108,10 @@ isa_avx2_translate(const struct guest_mem *mem, __m256i addr, __m256i len, __m25
 	return found;
 }
 
-/* How many of four descriptors, copied to d, can be in a run from the first on, of
- * those that `take` names; flags_at is the bit of the second word at which the flags
- * begin.  Their host addresses and lengths go to entries i to i + 3. */
+/* Checks the four descriptors in d and writes their host addresses and lengths to entries
+ * i to i + 3 of the run.  Returns how many, from the first on, can be in a run and have
+ * their bit set in `take`.  The flags begin at bit flags_at of a descriptor's second
+ * word. */
 static inline uint16_t
 isa_avx2_check(const struct vring *vr, uint32_t take, const __m128i d[4], const int flags_at,
 	       const enum vring_dir dir, const struct vring_limits *lim, struct vring_run *run,
@@ -150,7 +151,7 @@ isa_avx2_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t
 		      const struct vring_limits *lim, struct vring_run *run)
 {
 	for (uint16_t i = 0; i < n; i += 4) {
-		uint16_t ask = n - i < 4 ? n - i : 4, k, good;
+		uint16_t part = n - i < 4 ? n - i : 4, k, good;
 		uint32_t take = 0;
 		__m128i d[4];
 
@@ -159,8 +160,8 @@ isa_avx2_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t
 			uint16_t id = order_read16(&vr->avail->ring[slot]);
 
 			run->id[i + k] = id;
-			take |= (uint32_t)(k < ask && id < vr->size) << k;
-			/* a head beyond the table is not taken; what is loaded for it is not used */
+			take |= (uint32_t)(k < part && id < vr->size) << k;
+			/* masked: a head beyond the table is not taken, and must not fault */
 			d[k] = isa_avx2_snapshot(&vr->desc[id & vr->mask]);
 		}
 		good = isa_avx2_check(vr, take, d, 32, dir, lim, run, i);
@@ -176,19 +177,19 @@ isa_avx2_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_
 {
 	for (uint16_t i = 0; i < n; i += 4) {
 		const struct vring_packed_desc *at = &vr->slot[slot + i];
-		uint16_t ask = n - i < 4 ? n - i : 4, k, good;
+		uint16_t part = n - i < 4 ? n - i : 4, k, good;
 		uint32_t take = 0;
 		__m128i d[4];
 
-		/* B: the flags first, then what they cover */
-		for (k = 0; k < ask; k++)
+		/* B: the flags before the rest of a descriptor */
+		for (k = 0; k < part; k++)
 			take |= (uint32_t)vring_packed_is_avail(order_read16(&at[k].flags), wrap)
 				<< k;
 		if (take == 0)
 			return i;
 		order_loads();
 		for (k = 0; k < 4; k++) {
-			d[k] = isa_avx2_snapshot(&at[k < ask ? k : 0]);
+			d[k] = isa_avx2_snapshot(&at[k < part ? k : 0]);
 			run->id[i + k] = (uint16_t)_mm_extract_epi16(d[k], 6);
 		}
 		good = isa_avx2_check(vr, take, d, 48, dir, lim, run, i);
@@ -240,7 +241,7 @@ isa_avx2_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n)
 		id = _mm256_or_si256(flags, _mm256_slli_epi64(id, 32));
 		_mm256_store_si256((__m256i *)&word[i], _mm256_or_si256(id, len));
 	}
-	/* a masked store takes longer than scalar ones */
+	/* scalar stores are faster here than a masked one */
 	for (; i < n; i++) {
 		vring_packed_note(vr, i, i, run->id[i], run->len[i]);
 		word[i] = vring_packed_used_word(vr->wrap, run->id[i], run->len[i]);

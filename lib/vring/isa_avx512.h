@@ -4,8 +4,8 @@
 #ifndef VIRTQ_ISA_AVX512_H
 #define VIRTQ_ISA_AVX512_H
 
-/* isa_avx512.h - what isa.h asks of a leaf, with AVX-512 (F, BW, DQ, VL) and BMI2:
- * eight descriptors at a time. */
+/* isa_avx512.h - the leaf of isa.h with AVX-512 (F, BW, DQ, VL) and BMI2: eight
+ * descriptors at a time. */
 
 #include <immintrin.h>
 
@@ -14,8 +14,8 @@
 #define ISA_AVX512_NAME "AVX-512"
 #define ISA_AVX512_VECTOR true
 
-/* The last vector overlaps the one before it; only a packet shorter than one vector
- * takes a masked store, which is slower. */
+/* The last vector overlaps the one before it: a masked store is slower, and is left to
+ * packets shorter than one vector. */
 static inline void
 isa_avx512_copy(void *dst, const void *src, uint32_t len)
 {
@@ -35,7 +35,7 @@ isa_avx512_copy(void *dst, const void *src, uint32_t len)
 		_mm512_storeu_si512(d + len - 64, _mm512_loadu_si512(s + len - 64));
 }
 
-/* Translates eight buffers; the mask tells which of them lie in one region. */
+/* Translates eight buffers; returns the mask of those that are in one region. */
 static inline __mmask8
 isa_avx512_translate(const struct guest_mem *mem, __m512i addr, __m512i len, __m512i *host)
 {
@@ -59,8 +59,8 @@ isa_avx512_translate(const struct guest_mem *mem, __m512i addr, __m512i len, __m
 	return found;
 }
 
-/* Which of eight descriptors, of those that `take` names, can be in a run; their host
- * addresses and lengths go to entries i to i + 7. */
+/* Checks eight descriptors and writes their host addresses and lengths to entries i to
+ * i + 7 of the run.  Returns the mask of those in `take` that can be in a run. */
 static inline __mmask8
 isa_avx512_check(const struct vring *vr, __mmask8 take, __m512i addr, __m512i len, __m512i flags,
 		 const enum vring_dir dir, const struct vring_limits *lim, struct vring_run *run,
@@ -79,21 +79,21 @@ isa_avx512_check(const struct vring *vr, __mmask8 take, __m512i addr, __m512i le
 	return take;
 }
 
-/* The first `left` of eight. */
+/* Mask of the first `left` of eight. */
 static inline __mmask8
 isa_avx512_first(uint16_t left)
 {
 	return left >= 8 ? 0xff : (__mmask8)((1u << left) - 1);
 }
 
-/* Entries that are good from the first on. */
+/* How many bits are set from the first on. */
 static inline uint16_t
 isa_avx512_prefix(__mmask8 good)
 {
 	return (uint16_t)__builtin_ctz(~(uint32_t)good);
 }
 
-/* The heads of the next n chains, one load where they do not wrap. */
+/* Loads the heads of the next n chains, with one load if they do not wrap. */
 static inline void
 isa_avx512_heads(const struct vring *vr, uint16_t at, uint16_t n, uint16_t *id)
 {
@@ -105,7 +105,7 @@ isa_avx512_heads(const struct vring *vr, uint16_t at, uint16_t n, uint16_t *id)
 	if (part >= n) {
 		v = _mm512_maskz_loadu_epi16(k, &vr->avail->ring[slot]);
 	} else {
-		/* the part behind the end of the ring comes from its start */
+		/* the rest comes from the start of the ring */
 		__mmask32 front = (1u << part) - 1;
 
 		v = _mm512_maskz_loadu_epi16(front, &vr->avail->ring[slot]);
@@ -124,11 +124,11 @@ isa_avx512_gather_split(const struct vring *vr, const enum vring_dir dir, uint16
 
 	isa_avx512_heads(vr, at, n, run->id);
 	for (i = 0; i < n; i += 8) {
-		__mmask8 ask = isa_avx512_first(n - i), good;
+		__mmask8 part = isa_avx512_first(n - i), good;
 		__m512i id = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)&run->id[i]));
 		__m512i addr, rest;
 
-		good = _mm512_mask_cmplt_epu64_mask(ask, id, _mm512_set1_epi64(vr->size));
+		good = _mm512_mask_cmplt_epu64_mask(part, id, _mm512_set1_epi64(vr->size));
 		id = _mm512_slli_epi64(id, 4);
 		addr = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), good, id, table, 1);
 		rest = _mm512_mask_i64gather_epi64(_mm512_setzero_si512(), good, id, table + 1, 1);
@@ -161,23 +161,23 @@ isa_avx512_gather_packed(const struct vring *vr, const enum vring_dir dir, uint1
 			 uint16_t n, const struct vring_limits *lim, struct vring_run *run)
 {
 	const __m512i even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
-	/* AVAIL and USED as they are in descriptors of this round */
+	/* AVAIL and USED of an available descriptor */
 	const __m512i both = _mm512_set1_epi64(VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED);
 	const __m512i mine = _mm512_set1_epi64(wrap ? VRING_PACKED_F_AVAIL : VRING_PACKED_F_USED);
 	uint16_t i;
 
 	for (i = 0; i < n; i += 8) {
-		__mmask8 ask = isa_avx512_first(n - i), good;
+		__mmask8 part = isa_avx512_first(n - i), good;
 		const struct vring_packed_desc *at = &vr->slot[slot + i];
 		/* two words a descriptor */
-		__mmask16 words = (__mmask16)_pdep_u32(ask, 0x5555) * 3;
+		__mmask16 words = (__mmask16)_pdep_u32(part, 0x5555) * 3;
 		__m512i lo, hi, w1;
 
-		/* B: the flags first, then what they cover */
+		/* B: the flags before the rest of a descriptor */
 		w1 = isa_avx512_second_words(at, words);
 		order_loads();
 		good = _mm512_mask_cmpeq_epu64_mask(
-			ask, _mm512_and_epi64(_mm512_srli_epi64(w1, 48), both), mine);
+			part, _mm512_and_epi64(_mm512_srli_epi64(w1, 48), both), mine);
 		if (good == 0)
 			return i;
 		lo = _mm512_maskz_loadu_epi64((__mmask8)words, at);
@@ -208,7 +208,7 @@ isa_avx512_used_split(struct vring_used_elem *at, const struct vring_run *run, u
 	}
 }
 
-/* Stores the second words of those of eight packed descriptors that k names. */
+/* Stores the second words of eight packed descriptors, of those in mask k. */
 static inline void
 isa_avx512_put_words(uint64_t *at, __mmask8 k, __m512i word)
 {
@@ -260,7 +260,7 @@ isa_avx512_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n
 			isa_avx512_put_words(at + 2 * i, k, word);
 			continue;
 		}
-		/* the guest looks at the first, so that one is the last */
+		/* A: the guest polls the first, so it is written last */
 		isa_avx512_put_words(at, k & 0xfe, word);
 		order_release64(at + 1, (uint64_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(word)));
 		return;

@@ -5,9 +5,9 @@
 #define VIRTQ_ISA_SCALAR_H
 
 /*
- * isa_scalar.h - what isa.h asks of a leaf, one descriptor at a time.  This is the
- * reference: every other leaf is tested against it, byte for byte, and uses it for
- * runs that are too short for its vectors.
+ * isa_scalar.h - the leaf of isa.h without vectors: one descriptor at a time.  This is the
+ * reference: every other leaf is tested against it, byte for byte.  Runs too short for
+ * vectors use it whatever the leaf (vring_run.h).
  */
 
 #include "vring_packed.h"
@@ -15,8 +15,8 @@
 #define ISA_SCALAR_NAME "Scalar"
 #define ISA_SCALAR_VECTOR false
 
-/* Blocks of constant size, which the compiler copies in place; the last one overlaps
- * the one before it. */
+/* In blocks of constant size, whose copy the compiler inlines; the last one overlaps the
+ * one before it. */
 static inline void
 isa_scalar_copy(void *dst, const void *src, uint32_t len)
 {
@@ -34,8 +34,8 @@ isa_scalar_copy(void *dst, const void *src, uint32_t len)
 		memcpy(d + len - 64, s + len - 64, 64);
 }
 
-/* Whether this descriptor alone is a chain that a run can have; then its buffer is
- * entry i of the run. */
+/* Whether this descriptor is a chain that can be in a run; if so, its buffer becomes entry
+ * i of the run. */
 static inline bool
 isa_scalar_take(const struct vring *vr, const enum vring_dir dir, uint16_t flags, uint64_t addr,
 		uint32_t len, const struct vring_limits *lim, struct vring_run *run, uint16_t i)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* The one file of lib/vring that knows the wire: it asserts that both spell the state
- * page in the same way. */
+/* The one file of lib/vring that includes the wire header: it asserts that ring_state.h
+ * and virtq_ipc.h lay out the state page in the same way. */
 
 #include "ring_state.h"
 

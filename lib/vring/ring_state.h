@@ -5,9 +5,9 @@
 #define VIRTQ_RING_STATE_H
 
 /*
- * ring_state.h - the words of a ring that outlive the process that serves it: the
- * run word, the position and the journal.  This is their only spelling; ring_state.c
- * asserts that it is the one of the state page (virtq_ipc.h).
+ * ring_state.h - the words of a ring that outlive the process that serves it: the run
+ * word, the position and the journal.  ring_state.c asserts that their layout is that of
+ * the state page (virtq_ipc.h).
  */
 
 #include <stdbool.h>
@@ -15,33 +15,34 @@
 
 #include "order.h"
 
-/* Used descriptors of a packed ring that are noted before they are written. */
+/* Entries of the journal: used descriptors of a packed ring, noted before they are
+ * written. */
 #define RING_JOURNAL 128u
 
 /*
- * Where a ring finds these words.  The memory behind the pointers belongs to whoever
- * made the ring and outlives it; a peer may change it at any moment.
+ * Where these words are.  The memory belongs to whoever made the ring and outlives it; a
+ * peer may change it at any moment.
  */
 struct ring_state {
-	const uint32_t *run; /* the ring may be touched while this is `generation` */
+	const uint32_t *run; /* the ring may be accessed while this is `generation` */
 	uint64_t *pos;       /* where to publish the position; NULL: nowhere */
-	uint64_t *journal;   /* packed rings, if pos is not NULL: RING_JOURNAL words */
+	uint64_t *journal;   /* RING_JOURNAL words; used by packed rings if pos is set */
 	uint32_t generation;
 };
 
-/* For a ring without a state page: it may always be touched, and nobody reads its
- * position. */
+/* For a ring without a state page: it may always be accessed, and its position is not
+ * published. */
 extern const struct ring_state ring_state_none;
 
-/* G: pairs with the device's release store of the run word. */
+/* G: whether this process may still access the ring. */
 static inline bool
 ring_state_is_ours(const struct ring_state *st)
 {
 	return order_acquire32(st->run) == st->generation;
 }
 
-/* The position as one word: next available and next used entry (packed: slot and
- * wrap counter), and how many entries of the journal are in force. */
+/* The position as one word: next available and next used entry (packed: slot and wrap
+ * counter), and how many entries of the journal are valid. */
 static inline uint64_t
 ring_state_pos(uint16_t avail, uint16_t used, uint16_t pending)
 {
@@ -57,7 +58,7 @@ ring_state_used(uint16_t place, uint16_t id, uint32_t len)
 	return place | (uint32_t)id << 16 | (uint64_t)len << 32;
 }
 
-/* H: between two bursts, nothing of the journal is in force. */
+/* H: the position between two bursts, when no entry of the journal is valid. */
 static inline void
 ring_state_publish(const struct ring_state *st, uint16_t at)
 {

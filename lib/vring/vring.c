@@ -101,7 +101,7 @@ int
 vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size)
 {
 	memset(vr, 0, sizeof(*vr));
-	/* nothing is in flight between two owners: every chain taken was returned */
+	/* a ring changes owner with every chain returned, so both positions are equal */
 	if (!cfg->at_used_idx && cfg->avail != cfg->used) {
 		snprintf(err, err_size, "position %u/%u: the two indices of a ring differ",
 			 cfg->avail, cfg->used);

@@ -4,7 +4,7 @@
 #ifndef VIRTQ_VRING_H
 #define VIRTQ_VRING_H
 
-/* vring.h - how a virtqueue is configured, set up and taken back.  Control thread. */
+/* vring.h - sets up a virtqueue (virtio 2.6, 2.7).  Control thread. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,42 +12,42 @@
 
 #include "vring_types.h"
 
-/* Where the guest placed the ring: addresses of one space. */
+/* Addresses of the three areas of a virtqueue, all of one space. */
 struct vring_addr {
-	uint64_t desc;
-	uint64_t driver;
-	uint64_t device;
+	uint64_t desc;   /* descriptor table; packed: descriptor ring */
+	uint64_t driver; /* available ring; packed: driver event area */
+	uint64_t device; /* used ring; packed: device event area */
 };
 
-/* What vring_init() needs to know. */
 struct vring_config {
 	struct vring_addr addr;
-	enum guest_space space; /* of addr; those in descriptors are GUEST_PHYSICAL */
-	uint32_t size;          /* entries */
-	uint64_t features;
-	uint16_t avail;
-	uint16_t used;
-	bool at_used_idx;            /* split: begin at the used index instead */
+	enum guest_space space;      /* of addr; addresses in descriptors are GUEST_PHYSICAL */
+	uint32_t size;               /* entries */
+	uint64_t features;           /* that were negotiated */
+	uint16_t avail;              /* next entry to take; packed: slot and wrap counter */
+	uint16_t used;               /* next entry to return; equal to avail */
+	bool at_used_idx;            /* split: begin at the used index in the ring instead */
 	const struct guest_mem *mem; /* must outlive the vring */
 	struct ring_state state;     /* its words must outlive the vring */
-	int call_fd;                 /* stays the caller's */
+	int call_fd;                 /* stays the caller's; -1: none */
 };
 
 /* Virtio features that the rings understand. */
 uint64_t vring_features(void);
 
 /*
- * Checks and sets up a split (virtio 2.6) or packed (2.7) virtqueue.  Returns 0,
- * or -1 with one sentence in err: bad size, misaligned or outside memory,
- * position beyond the ring.  Touches guest memory only to ask the guest not to
- * notify.
+ * Sets up vr, which the caller owns, for a split (virtio 2.6) or packed (2.7) virtqueue.
+ * Returns 0, or -1 with one sentence in err (err_size bytes): bad size or position, or an
+ * area that is misaligned or outside the guest's memory.  Writes to guest memory only to
+ * suppress kicks.
  */
 int vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size);
 
-/* Where the next owner begins, as vring_config.avail and .used. */
+/* Where the next owner begins, for vring_config.avail and .used; no data thread may still
+ * use vr. */
 uint16_t vring_position(const struct vring *vr);
 
-/* A sentence for a fault, without a full stop. */
+/* A clause for the log; static memory. */
 const char *vring_fault_text(enum vring_fault fault);
 
 #endif /* VIRTQ_VRING_H */

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-#ifndef VIRTQ_VRING_RING_H
-#define VIRTQ_VRING_RING_H
+#ifndef VIRTQ_VRING_ANY_H
+#define VIRTQ_VRING_ANY_H
 
 /*
- * vring_any.h - both ring formats behind one set of calls.  `packed` is a
- * constant at every use, so that the other format's code is not in the loop.
+ * vring_any.h - one set of calls for both ring formats.  `packed` is a constant at every
+ * use, so that no branch on the format is left in the loops.  Data thread only.
  */
 
 #include "vring_packed.h"
 #include "vring_split.h"
 
-/* Chains that may be there: `want` at least, or all there are; an upper bound for
- * packed rings. */
+/* How many chains are available, as far as is known: fewer than `want` only if there are
+ * no more.  An upper bound for packed rings. */
 static inline __attribute__((always_inline)) uint16_t
 vring_any_available(struct vring *vr, uint16_t want, const bool packed)
 {
 	return packed ? vr->size : vring_split_available(vr, want);
 }
 
-/* Whether there is a chain at all. */
+/* Whether a chain is available. */
 static inline __attribute__((always_inline)) bool
 vring_any_waiting(struct vring *vr, const bool packed)
 {
@@ -38,8 +38,8 @@ vring_any_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, 
 		      : vring_split_snapshot(vr, dir, b, b->nchain, n);
 }
 
-/* Gives the first n chains of the batch back, with the bytes that their len now
- * says; n is at least 1.  Returns whether the guest was told. */
+/* Returns the first n (at least 1) chains of the batch as used buffers, with the bytes
+ * written to each in its len.  Returns whether the guest was interrupted. */
 static inline __attribute__((always_inline)) bool
 vring_any_return(struct vring *vr, const struct vring_batch *b, uint16_t n, const bool packed)
 {
@@ -59,4 +59,4 @@ vring_any_return(struct vring *vr, const struct vring_batch *b, uint16_t n, cons
 	return vring_packed_publish(vr, slots);
 }
 
-#endif /* VIRTQ_VRING_RING_H */
+#endif /* VIRTQ_VRING_ANY_H */

@@ -5,11 +5,11 @@
 #define VIRTQ_VRING_BATCH_H
 
 /*
- * vring_batch.h - a batch of chains: snapshotted once from guest memory, checked
- * and translated, ready to be copied from or to.  Data thread only.
+ * vring_batch.h - a batch of chains: snapshotted once from guest memory, checked and
+ * translated, ready to be copied from or to.  Data thread only.
  *
- * deq: the guest sends (transmitq), its buffers are read.
- * enq: the guest receives (receiveq), its buffers are written.
+ * deq: the guest sends (transmitq), we read its buffers.
+ * enq: the guest receives (receiveq), we write its buffers.
  */
 
 #include <string.h>
@@ -25,14 +25,14 @@
 #define VRING_BURST 32u  /* packets of a batch */
 #define VRING_BATCH 128u /* chains of a batch: a mergeable packet may take many */
 
-/* A batch, or a run, is returned whole: the journal has to hold all of it. */
+/* The journal has to hold a whole batch or run. */
 _Static_assert(VRING_BATCH <= RING_JOURNAL && VRING_BURST <= RING_JOURNAL, "journal too short");
 
 /* Room for one chain of the greatest length, cut at every region border. */
 #define VRING_BATCH_SEGS (VRING_MAX_CHAIN + GUEST_MEM_MAX_REGIONS + VRING_BATCH)
 
-/* Descriptors that a batch looks at.  Those of no length take no room, so that
- * room alone would not bound the time of a burst. */
+/* Descriptors that a batch reads.  Empty ones take no segment, so segments alone would
+ * not bound the time of a burst. */
 #define VRING_BATCH_DESCS VRING_BATCH_SEGS
 
 enum vring_dir {
@@ -40,23 +40,23 @@ enum vring_dir {
 	VRING_ENQ
 };
 
-/* A run: up to VRING_BURST chains in a row that are one direct descriptor in one region
- * each, which is what most guests make most of the time.  The first chain that is
- * anything else ends the run and goes into a batch. */
+/* A run: up to VRING_BURST consecutive chains, each of one direct descriptor in one
+ * region, which is what most guests make most of the time.  Any other chain ends the run
+ * and goes into a batch. */
 struct vring_run {
 	uint8_t *host[VRING_BURST] __attribute__((aligned(64)));
-	uint32_t len[VRING_BURST] __attribute__((aligned(64))); /* later: of its used entry */
+	/* bytes of the buffer; before the return: bytes written to it */
+	uint32_t len[VRING_BURST] __attribute__((aligned(64)));
 	uint16_t id[VRING_BURST] __attribute__((aligned(64)));
 };
 
-/* Bytes that a buffer of a run has, both included; at most INT32_MAX. */
+/* Least and greatest length of a buffer in a run, bytes; at most INT32_MAX. */
 struct vring_limits {
 	uint32_t min;
 	uint32_t max;
 };
 
-/* The flags that decide whether a descriptor can be in a run, and what they have to
- * be. */
+/* A descriptor can be in a run if these flags are vring_run_flags(). */
 #define VRING_RUN_FLAGS (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)
 
 static inline uint16_t
@@ -71,7 +71,6 @@ vring_min(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* Brings a line near, to be read or to be written. */
 static inline void
 vring_prefetch(const void *p)
 {
@@ -91,32 +90,32 @@ struct vring_seg {
 };
 
 struct vring_chain {
-	uint16_t head;  /* what the used entry names: head of the chain, or packed: its id */
-	uint16_t first; /* in vring_batch.seg */
+	uint16_t head;  /* for its used entry: the first descriptor's index; packed: buffer id */
+	uint16_t first; /* of its segments, in vring_batch.seg */
 	uint16_t nseg;
-	uint16_t at;  /* where it began, in ring slots behind the next one */
-	uint32_t len; /* bytes of all pieces, saturated; then what its used entry says */
+	uint16_t at;  /* its first ring slot, counted from the next one to be returned */
+	uint32_t len; /* bytes of all segments, saturated; before the return: bytes written */
 };
 
 struct vring_batch {
 	uint16_t nchain;
 	uint16_t nseg;
 	uint16_t slots; /* ring slots of all chains */
-	uint16_t ndesc; /* looked at, also those of no length; never given back */
-	bool full;      /* a chain that is there found no room */
+	uint16_t ndesc; /* descriptors read, empty ones too; vring_batch_cut() keeps it */
+	bool full;      /* an available chain did not fit */
 	struct vring_chain chain[VRING_BATCH];
 	struct vring_seg seg[VRING_BATCH_SEGS];
 };
 
-/* True while this ring is ours to touch: pairs with G, the device's run word. */
+/* G: true while this process may access the ring. */
 static inline bool
 vring_is_ours(const struct vring *vr)
 {
 	return ring_state_is_ours(&vr->state);
 }
 
-/* One descriptor, copied once and never looked at again (a torn one is the
- * guest's own doing, and is checked as what it is). */
+/* Reads a descriptor once.  If the guest writes it meanwhile the copy may be torn; it is
+ * checked like any other. */
 static inline struct vring_desc
 vring_desc_snapshot(const void *at)
 {
@@ -127,13 +126,13 @@ vring_desc_snapshot(const void *at)
 	return d;
 }
 
-/* Appends [addr, addr + len) to the chain, in as many pieces as it has regions.
- * A buffer of no length has no address to check and adds nothing. */
+/* Appends [addr, addr + len) to the chain, one segment a region.  An empty buffer adds
+ * nothing, and its address is not checked. */
 static inline enum vring_fault
 vring_add_buffer(const struct vring *vr, struct vring_batch *b, struct vring_chain *c,
 		 uint64_t addr, uint32_t len)
 {
-	/* the byte behind the last address is not the one at the first */
+	/* addresses must not wrap */
 	if (len > 0 && addr > UINT64_MAX - (len - 1))
 		return VRING_FAULT_ADDRESS;
 	while (len > 0) {
@@ -186,8 +185,8 @@ vring_batch_cut(struct vring_batch *b, uint16_t nchain)
 	b->nchain = nchain;
 }
 
-/* A chain did not get into the batch: for want of room, or because the guest
- * broke it.  No room is a fault only of a chain that has all room for itself. */
+/* Chain c does not go into the batch, because it did not fit (b->full) or because it is
+ * malformed (vr->fault).  One that does not fit into an empty batch is malformed. */
 static inline void
 vring_batch_refuse(struct vring *vr, struct vring_batch *b, const struct vring_chain *c,
 		   enum vring_fault fault)

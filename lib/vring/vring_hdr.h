@@ -5,14 +5,15 @@
 #define VIRTQ_VRING_HDR_H
 
 /*
- * vring_hdr.h - writes the network header in front of a packet that the guest receives
- * (virtio 5.1.6.4): no offload, num_buffers buffers.
+ * vring_hdr.h - writes the network header of a packet that the guest receives (virtio
+ * 5.1.6.4): no offload, num_buffers buffers.
  */
 
 #include "vring_batch.h"
 
-/* In one piece.  The header is most often there already, and a line that is not
- * written to stays shared between the two processors. */
+/* Into hdr_len bytes at dst.  Writes only what differs: most often the buffer still holds
+ * this header, and a cache line that is not written to stays shared with the guest's
+ * processor. */
 static inline void
 vring_hdr_put(uint8_t *dst, uint32_t hdr_len, uint16_t num_buffers)
 {
@@ -30,7 +31,7 @@ vring_hdr_put(uint8_t *dst, uint32_t hdr_len, uint16_t num_buffers)
 		memcpy(dst + 10, &num_buffers, sizeof(num_buffers));
 }
 
-/* Across as many pieces as it takes; together they have room for it. */
+/* Across as many segments as it takes, which together hold at least hdr_len bytes. */
 static inline void
 vring_hdr_put_segs(const struct vring_seg *seg, uint32_t hdr_len, uint16_t num_buffers)
 {

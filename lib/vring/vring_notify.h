@@ -9,9 +9,9 @@
  * and the whole protocol by which a burst leaves out the fence that guards them.
  * doc/models/notify.pml is the model of this file; `make models` searches it.
  *
- * C: a driver enables interrupts, then looks at the used ring once more, and sleeps
- * if it finds nothing.  So the used index has to be visible before the driver's event
- * area is read, which takes a full fence: the longest wait of a short burst.
+ * C: a driver enables interrupts, then reads the used ring once more, and sleeps if it
+ * finds nothing.  So the used index has to be visible before the driver's event area is
+ * read, which takes a full fence: the longest wait of a short burst.
  *
  * After VRING_ELIDE_AFTER bursts with interrupts disabled the fence is skipped, except
  * in every VRING_ELIDE_AFTER-th burst.  A driver that enables interrupts in exactly
@@ -42,8 +42,8 @@ vring_split_used_event(const struct vring *vr)
 	return &vr->avail->ring[vr->size];
 }
 
-/* The data thread polls: a kick would only cost the guest an exit.  With event
- * indices the guest kicks when it passes ours, once in 65536 chains. */
+/* The data thread polls: a kick would only cost the guest an exit.  With EVENT_IDX the
+ * guest still kicks when its available index passes ours, once in 65536 chains. */
 static inline void
 vring_suppress_kicks(struct vring *vr)
 {
@@ -55,8 +55,8 @@ vring_suppress_kicks(struct vring *vr)
 		order_write16(&vr->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
-/* Interrupts the guest, whatever its event area says.  Data thread: a peer that
- * shares the eventfd can make the caller wait in it until another thread empties it. */
+/* Interrupts the guest, whatever its event area says.  Data thread: a peer can make the
+ * eventfd block the caller until the control thread drains it. */
 static inline void
 vring_call_guest(const struct vring *vr)
 {
@@ -80,7 +80,7 @@ vring_needs_fence(const struct vring *vr)
 	return disabled < VRING_ELIDE_AFTER || disabled % VRING_ELIDE_AFTER == 0;
 }
 
-/* One more burst, which found interrupts disabled or not. */
+/* Counts a burst, which found interrupts disabled or enabled. */
 static inline void
 vring_note_interrupts(struct vring *vr, bool disabled)
 {
@@ -89,15 +89,16 @@ vring_note_interrupts(struct vring *vr, bool disabled)
 		vr->enabled_at = vr->bursts;
 }
 
-/* Whether the used entries (old_idx, new_idx] pass the driver's event (2.6.7.2). */
+/* Whether the used index passed the driver's event on its way from old_idx to new_idx
+ * (2.6.7.2). */
 static inline bool
 vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
 {
 	return (uint16_t)(new_idx - event - 1) < (uint16_t)(new_idx - old_idx);
 }
 
-/* Split: whether the driver asked for an interrupt; its used entries from `old` on
- * were published. */
+/* Split: whether the driver wants an interrupt for the used entries from `old` on, which
+ * are published (2.6.7). */
 static inline bool
 vring_split_wants_interrupt(struct vring *vr, uint16_t old)
 {
@@ -113,7 +114,7 @@ vring_split_wants_interrupt(struct vring *vr, uint16_t old)
 	return want;
 }
 
-/* The same of a packed ring (2.7.10). */
+/* The same for a packed ring (2.7.10). */
 static inline bool
 vring_packed_wants_interrupt(struct vring *vr, uint16_t old)
 {
@@ -124,7 +125,7 @@ vring_packed_wants_interrupt(struct vring *vr, uint16_t old)
 	vring_note_interrupts(vr, disabled);
 	if (disabled)
 		return false;
-	/* they may have been enabled some bursts ago: the event is then passed already */
+	/* they may have been enabled some bursts ago, and the event passed since */
 	if (unseen || flags != VRING_PACKED_EVENT_DESC || !vr->event_idx)
 		return true;
 	off_wrap = order_read16(&vr->driver_event->off_wrap);
@@ -136,8 +137,8 @@ vring_packed_wants_interrupt(struct vring *vr, uint16_t old)
 	return vring_need_event(event, vr->last_used, old);
 }
 
-/* The end of every burst: used entries up to last_used are published.  Interrupts the
- * guest if it asked for it; returns whether it did. */
+/* The end of every burst, after its used entries are published: interrupts the guest if
+ * its driver wants that.  Returns whether it did. */
 static inline bool
 vring_notify(struct vring *vr, const bool packed)
 {
@@ -150,7 +151,7 @@ vring_notify(struct vring *vr, const bool packed)
 		      : vring_split_wants_interrupt(vr, old);
 	vr->event_used = vr->last_used;
 	if (want) {
-		/* C: a guest that woke up before the store is visible would sleep again */
+		/* C: a guest that runs before the used index is visible would sleep again */
 		order_fence();
 		vring_call_guest(vr);
 	}

@@ -5,18 +5,17 @@
 #define VIRTQ_VRING_PACKED_H
 
 /*
- * vring_packed.h - packed virtqueues (virtio 2.7): snapshots of chains, used
- * descriptors and their journal.
- * Data thread only.
+ * vring_packed.h - packed virtqueues (virtio 2.7): snapshots of chains, used descriptors
+ * and their journal.  Data thread only.
  *
- * Chains are returned in the order in which they came and completely, so the
- * used descriptor of a chain goes to the slot where the chain began.
+ * All chains are returned, in order, so the used descriptor of a chain goes to the slot
+ * where the chain began.
  */
 
 #include "vring_batch.h"
 #include "vring_notify.h"
 
-/* Slot and wrap counter `ahead` places behind the next one; ahead <= size. */
+/* The slot `ahead` (at most size) after the next one, and its wrap counter. */
 static inline uint16_t
 vring_packed_slot(const struct vring *vr, uint32_t ahead, bool *wrap)
 {
@@ -30,7 +29,8 @@ vring_packed_slot(const struct vring *vr, uint32_t ahead, bool *wrap)
 	return (uint16_t)slot;
 }
 
-/* Whether a descriptor with these flags is ours, in a round with this counter. */
+/* Whether a descriptor with these flags is available to us, given its slot's wrap counter
+ * (2.7.1). */
 static inline bool
 vring_packed_is_avail(uint16_t flags, bool wrap)
 {
@@ -47,7 +47,7 @@ vring_packed_snapshot_desc(const void *at)
 	return d;
 }
 
-/* The table of an indirect descriptor (2.7.7): all its entries, in order. */
+/* Appends all entries of an indirect table, in order (2.7.7). */
 static inline enum vring_fault
 vring_packed_indirect(const struct vring *vr, const struct vring_packed_desc *outer,
 		      enum vring_dir dir, struct vring_batch *b, struct vring_chain *c)
@@ -74,8 +74,8 @@ vring_packed_indirect(const struct vring *vr, const struct vring_packed_desc *ou
 	return VRING_OK;
 }
 
-/* One chain that begins c->at slots on; its first descriptor is available, and so
- * are the others (2.7.16).  *slots is set to how many it takes. */
+/* Appends the chain that begins c->at slots after the next one.  Its first descriptor is
+ * available, so the others are too (2.7.16).  *slots: how many it takes. */
 static inline enum vring_fault
 vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batch *b,
 		   struct vring_chain *c, uint16_t *slots)
@@ -88,7 +88,7 @@ vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batc
 		d = vring_packed_snapshot_desc(&vr->slot[vring_packed_slot(vr, c->at + n, &wrap)]);
 		*slots = n + 1;
 		c->head = d.id;
-		/* only alone: a list does not end in a table (2.7.17) */
+		/* an indirect descriptor must not end a list (2.7.17) */
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			return n == 0 ? vring_packed_indirect(vr, &d, dir, b, c)
 				      : VRING_FAULT_INDIRECT;
@@ -100,10 +100,9 @@ vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batc
 }
 
 /*
- * Snapshots up to n more chains into the batch.  Stops early when the guest has
- * made no more available, or when the batch is full (b->full); a chain that the
- * guest broke sets vr->fault and is not in the batch, those before it are.
- * Returns how many were added.
+ * Adds up to n chains to the batch; returns how many.  Stops when no more are available,
+ * when the batch is full (b->full), or at a malformed chain (vr->fault), which is not
+ * added.
  */
 static inline uint16_t
 vring_packed_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n)
@@ -138,7 +137,8 @@ vring_packed_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *
 	return added;
 }
 
-/* Slot and wrap counter in one word, as the protocol has them. */
+/* The slot `ahead` after the next one and its wrap counter, in one word as in the event
+ * area (2.7.14). */
 static inline uint16_t
 vring_packed_place(const struct vring *vr, uint32_t ahead)
 {
@@ -148,7 +148,7 @@ vring_packed_place(const struct vring *vr, uint32_t ahead)
 	return (uint16_t)(slot | (wrap ? VRING_PACKED_WRAP : 0));
 }
 
-/* H: one used descriptor of those that are about to be written. */
+/* H: entry k of the journal: a used descriptor that is about to be written. */
 static inline void
 vring_packed_note(const struct vring *vr, uint16_t k, uint32_t ahead, uint16_t id, uint32_t len)
 {
@@ -156,7 +156,7 @@ vring_packed_note(const struct vring *vr, uint16_t k, uint32_t ahead, uint16_t i
 		vr->state.journal[k] = ring_state_used(vring_packed_place(vr, ahead), id, len);
 }
 
-/* H: all n are noted; `slots` will be returned. */
+/* H: n entries of the journal are valid; `slots` slots are about to be returned. */
 static inline void
 vring_packed_begin(const struct vring *vr, uint16_t n, uint16_t slots)
 {
@@ -165,20 +165,20 @@ vring_packed_begin(const struct vring *vr, uint16_t n, uint16_t slots)
 							      vring_packed_place(vr, 0), n));
 }
 
-/* Second half of a used descriptor: length, id and flags (2.7.14). */
+/* Length, id and flags of a used descriptor: its second half (2.7.13). */
 static inline uint64_t
 vring_packed_used_word(bool wrap, uint16_t id, uint32_t len)
 {
 	uint64_t flags = wrap ? VRING_PACKED_F_AVAIL | VRING_PACKED_F_USED : 0;
 
-	/* a used buffer that was written to is marked so (2.7.4) */
+	/* a used buffer that was written to has the flag WRITE (2.7.4) */
 	if (len)
 		flags |= VRING_DESC_F_WRITE;
 	return len | (uint64_t)id << 32 | flags << 48;
 }
 
-/* Writes the used descriptor of a chain that began `ahead` slots on.  To be
- * called from the last chain to the first: the guest looks at the first. */
+/* Writes the used descriptor of the chain that began `ahead` slots after the next one.  To
+ * be called for the last chain first: the guest polls the first one. */
 static inline void
 vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t len)
 {
@@ -190,7 +190,8 @@ vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t le
 }
 
 /* Advances over the slots of the chains whose used descriptors were written, publishes
- * the position, and interrupts the guest if it asked for it; returns whether it did. */
+ * the position, and interrupts the guest if its driver wants that; returns whether it
+ * did. */
 static inline bool
 vring_packed_publish(struct vring *vr, uint16_t slots)
 {

@@ -12,16 +12,15 @@
 #include "isa.h"
 #include "vring_any.h"
 
-/* Shorter runs are gathered and returned one by one: the way through the vector
- * registers is longer, and a vector load right after scalar stores to the same bytes
- * waits for them. */
+/* Shorter runs use the scalar leaf: vectors have a longer latency, and a vector load right
+ * after scalar stores to the same bytes waits for them. */
 #define VRING_RUN_SHORT 3u
-/* The same for used descriptors of a packed ring, which take two stores each with
- * their journal. */
+/* The same for used descriptors of a packed ring, which are two stores each: the journal's
+ * too. */
 #define VRING_RUN_SHORT_PACKED 9u
 
-/* Chains that a run of at most n may take: no further than the end of a packed ring,
- * where its wrap counter turns.  Sets vr->fault if the available index lies. */
+/* How many chains a run of at most n may take: not beyond the end of a packed ring, where
+ * the wrap counter changes.  Sets vr->fault if the available index is invalid. */
 static inline __attribute__((always_inline)) uint16_t
 vring_run_room(struct vring *vr, uint16_t n, const bool packed)
 {
@@ -31,9 +30,8 @@ vring_run_room(struct vring *vr, uint16_t n, const bool packed)
 	return n < have ? n : have;
 }
 
-/* Gathers up to n chains (at most VRING_BURST, and what vring_run_room() returned), the
- * first of which begins `ahead` slots after the next one; returns how many.  Takes
- * nothing from the ring. */
+/* Gathers up to n chains (at most VRING_BURST, and what vring_run_room() returned), from
+ * the slot `ahead` after the next one on; returns how many.  The ring's position stays. */
 static inline __attribute__((always_inline)) uint16_t
 vring_run_gather_at(const struct vring *vr, const enum vring_dir dir, uint16_t ahead, uint16_t n,
 		    const struct vring_limits *lim, struct vring_run *run, const bool packed)
@@ -57,8 +55,8 @@ vring_run_gather(const struct vring *vr, const enum vring_dir dir, uint16_t n,
 	return vring_run_gather_at(vr, dir, 0, n, lim, run, packed);
 }
 
-/* How many chains a run may add to the batch: what the batch holds, what is there, and
- * in a packed ring no further than its end, nor once around it. */
+/* How many chains a run may add to the batch: what fits and is available; in a packed
+ * ring not beyond its end, nor more slots than it has. */
 static inline __attribute__((always_inline)) uint16_t
 vring_batch_room(const struct vring *vr, const struct vring_batch *b, uint16_t avail,
 		 const bool packed)
@@ -78,9 +76,9 @@ vring_batch_room(const struct vring *vr, const struct vring_batch *b, uint16_t a
 }
 
 /*
- * Adds chains to a batch: a run of up to VRING_BURST if one begins there, or else one
- * chain of any kind.  `avail` is what vring_any_available() returned.  Returns how many
- * were added; 0: none is there, the batch is full (b->full), or the guest broke the ring
+ * Adds chains to a batch: a run of up to VRING_BURST if one begins there, else one chain
+ * of any kind.  `avail` is what vring_any_available() returned.  Returns how many were
+ * added; 0: none is available, the batch is full (b->full), or the ring is broken
  * (vr->fault).
  */
 static inline __attribute__((always_inline)) uint16_t
@@ -110,8 +108,8 @@ vring_batch_extend(struct vring *vr, const enum vring_dir dir, struct vring_batc
 	return n;
 }
 
-/* Prefetches the ring's lines that the return of n chains touches: the guest had them
- * last.  All of a packed ring's were read by the gather. */
+/* Prefetches the ring's cache lines that returning n chains accesses: the guest's
+ * processor has them.  Those of a packed ring were already read by the gather. */
 static inline __attribute__((always_inline)) void
 vring_run_prefetch_used(const struct vring *vr, uint16_t n, const bool packed)
 {
@@ -122,7 +120,7 @@ vring_run_prefetch_used(const struct vring *vr, uint16_t n, const bool packed)
 	vring_prefetch(&vr->avail->flags);
 }
 
-/* Returns n chains that were only read by one used entry, the last one's: under
+/* Returns n chains that were only read with one used entry, that of the last one: with
  * IN_ORDER it stands for all before it (2.6.9, 2.7.8). */
 static inline __attribute__((always_inline)) bool
 vring_run_return_last(struct vring *vr, uint16_t id, uint16_t n, const bool packed)
@@ -137,8 +135,8 @@ vring_run_return_last(struct vring *vr, uint16_t id, uint16_t n, const bool pack
 	return vring_packed_publish(vr, n);
 }
 
-/* Writes used entries of n chains, which may wrap; nobody sees them before they are
- * published. */
+/* Writes the used entries of n chains, which may wrap; the guest reads none of them
+ * before the used index is published. */
 static inline __attribute__((always_inline)) void
 vring_run_put_split(struct vring *vr, const struct vring_run *run, uint16_t n)
 {
@@ -152,8 +150,8 @@ vring_run_put_split(struct vring *vr, const struct vring_run *run, uint16_t n)
 		vring_split_put_used(vr, k, run->id[k], run->len[k]);
 }
 
-/* Returns n chains with the lengths that the run now has, which are 0 where dir is
- * VRING_DEQ; n is at least 1.  Returns whether the guest was interrupted. */
+/* Returns n (at least 1) chains as used buffers, with the bytes written to each in its
+ * len: 0 if dir is VRING_DEQ.  Returns whether the guest was interrupted. */
 static inline __attribute__((always_inline)) bool
 vring_run_return(struct vring *vr, const struct vring_run *run, uint16_t n,
 		 const enum vring_dir dir, const bool packed)

@@ -12,9 +12,9 @@
 #include "vring_batch.h"
 #include "vring_notify.h"
 
-/* Chains that the guest has made available, as far as we need to know: its index
- * is looked at again when fewer than `want` are left of those we know of, because
- * the guest writes to that line all the time.  0 with vr->fault set if it lies. */
+/* How many chains are available, as far as is known.  The guest writes to the cache line
+ * of its index all the time, so the index is read again only when fewer than `want` are
+ * known.  0 with vr->fault set if the index is invalid. */
 static inline uint16_t
 vring_split_available(struct vring *vr, uint16_t want)
 {
@@ -24,7 +24,7 @@ vring_split_available(struct vring *vr, uint16_t want)
 		return n;
 	idx = order_acquire16(&vr->avail->idx);
 	n = (uint16_t)(idx - vr->last_avail);
-	/* not kept: the same burst may ask again */
+	/* not stored: another call in this burst must find the fault again */
 	if (n > vr->size) {
 		vr->fault = VRING_FAULT_AVAIL_JUMP;
 		return 0;
@@ -33,8 +33,8 @@ vring_split_available(struct vring *vr, uint16_t want)
 	return n;
 }
 
-/* The table of an indirect descriptor (2.6.5.3), walked entry by entry because
- * it may cross regions.  `direct` descriptors of the chain came before. */
+/* Appends the chain in an indirect table (2.6.5.3), entry by entry because the table may
+ * cross regions.  `direct`: descriptors of the chain before it. */
 static inline enum vring_fault
 vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uint32_t direct,
 		     enum vring_dir dir, struct vring_batch *b, struct vring_chain *c)
@@ -68,7 +68,7 @@ vring_split_indirect(const struct vring *vr, const struct vring_desc *outer, uin
 	return VRING_FAULT_LOOP;
 }
 
-/* One chain, from its head to its end. */
+/* Appends one chain, from its head to its end. */
 static inline enum vring_fault
 vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir, struct vring_batch *b,
 		  struct vring_chain *c)
@@ -93,10 +93,9 @@ vring_split_chain(const struct vring *vr, uint16_t head, enum vring_dir dir, str
 }
 
 /*
- * Snapshots up to n chains from entry `from` (counted from last_avail) into the
- * batch, behind those it has.  Stops early when the pieces run out; a chain
- * that the guest broke sets vr->fault and is not in the batch, those before it
- * are.  Returns how many were added.
+ * Adds n chains, all available, from entry last_avail + `from` on to the batch; returns
+ * how many.  Stops when the batch is full (b->full), or at a malformed chain (vr->fault),
+ * which is not added.
  */
 static inline uint16_t
 vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t from,
@@ -125,8 +124,7 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 	return added;
 }
 
-/* Writes one used entry, `at` places behind those that are published or were
- * advanced over. */
+/* Writes the used entry `at` places after last_used. */
 static inline void
 vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 {
@@ -134,7 +132,7 @@ vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 											     len};
 }
 
-/* Goes on behind n chains whose used entries are written, and publishes nothing. */
+/* Advances over n chains whose used entries are written; publishes nothing. */
 static inline void
 vring_split_advance(struct vring *vr, uint16_t n)
 {
@@ -142,7 +140,7 @@ vring_split_advance(struct vring *vr, uint16_t n)
 	vr->last_used += n;
 }
 
-/* Undoes it, where nothing was published since. */
+/* Undoes vring_split_advance(), if nothing was published since. */
 static inline void
 vring_split_retreat(struct vring *vr, uint16_t n)
 {
@@ -150,9 +148,9 @@ vring_split_retreat(struct vring *vr, uint16_t n)
 	vr->last_used -= n;
 }
 
-/* Returns n chains and those that vring_split_advance() passed: moves the used index,
- * publishes the position, and interrupts the guest if it asked for it; returns whether
- * it did. */
+/* Returns n chains, and those that vring_split_advance() passed, as used buffers: moves
+ * the used index, publishes the position, and interrupts the guest if its driver wants
+ * that; returns whether it did. */
 static inline bool
 vring_split_publish(struct vring *vr, uint16_t n)
 {

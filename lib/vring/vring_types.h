@@ -5,10 +5,10 @@
 #define VIRTQ_VRING_TYPES_H
 
 /*
- * vring_types.h - one virtqueue as the device side sees it, and what can be wrong with
- * it.  A vring is made by a control thread (vring.h), handed to one data thread, and
- * taken back before it is freed; nobody else looks inside in between, but for what
- * vring_notify.h and the fault say.
+ * vring_types.h - one virtqueue as the device side sees it, and its faults.  The control
+ * thread makes a vring (vring.h), hands it to one data thread, and takes it back before
+ * it frees it.  In between only the data thread accesses it, but for vring_watch_overdue()
+ * and `fault`.
  */
 
 #include <stdbool.h>
@@ -21,15 +21,14 @@
 
 #define VRING_MAX_SIZE 32768u
 
-/* Descriptors of one chain, indirect ones included.  The specification allows
- * the queue size; drivers are known to exceed it with indirect tables, and QEMU
- * stops at the same number. */
+/* Descriptors of one chain, indirect ones included.  The specification allows the queue
+ * size, but some drivers exceed it with indirect tables; QEMU has the same limit. */
 #define VRING_MAX_CHAIN 1024u
 
-/* Why a ring cannot be used any more: the guest broke the specification. */
+/* How the guest violated the specification; the ring is then broken. */
 enum vring_fault {
 	VRING_OK = 0,
-	VRING_FAULT_AVAIL_JUMP, /* avail index ran ahead of the ring's size */
+	VRING_FAULT_AVAIL_JUMP, /* avail index ahead by more than the ring's size */
 	VRING_FAULT_HEAD,       /* avail entry names no descriptor */
 	VRING_FAULT_NEXT,       /* next names no descriptor */
 	VRING_FAULT_LOOP,       /* chain longer than the ring or VRING_MAX_CHAIN */
@@ -61,10 +60,10 @@ struct vring {
 	uint16_t mask;       /* split only */
 	uint16_t last_avail; /* next avail entry to read; packed: next slot */
 	uint16_t last_used;  /* next used entry to write; packed: the same slot */
-	uint16_t avail_idx;  /* split: the guest's index when we last looked */
+	uint16_t avail_idx;  /* split: the guest's index when last read */
 	uint16_t event_used; /* last_used when the driver's event area was last read */
-	uint32_t bursts;     /* that returned used buffers */
-	uint32_t enabled_at; /* bursts when interrupts were last found enabled */
+	uint32_t bursts;     /* count of those that returned used buffers */
+	uint32_t enabled_at; /* `bursts` when interrupts were last found enabled */
 	uint8_t hdr_len;     /* of the network header, bytes */
 	bool packed;
 	bool wrap; /* packed: wrap counter of last_avail and last_used */
@@ -74,7 +73,7 @@ struct vring {
 	bool mergeable;
 	uint8_t fault; /* enum vring_fault; set once, by the data thread */
 
-	int call_fd; /* -1: the guest is not to be interrupted */
+	int call_fd; /* -1: the guest must not be interrupted */
 };
 
 #endif /* VIRTQ_VRING_TYPES_H */
