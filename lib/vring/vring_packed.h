@@ -178,7 +178,8 @@ vring_packed_used_word(bool wrap, uint16_t id, uint32_t len)
 }
 
 /* Writes the used descriptor of the chain that began `ahead` slots after the next one.  To
- * be called for the last chain first: the guest polls the first one. */
+ * be called for the last chain first: the guest polls the first one.  Runs have another
+ * writer: isa_used_packed(). */
 static inline void
 vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t len)
 {

@@ -124,7 +124,8 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 	return added;
 }
 
-/* Writes the used entry `at` places after last_used. */
+/* Writes the used entry `at` places after last_used.  Runs have another writer:
+ * isa_used_split(). */
 static inline void
 vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 {
