@@ -41,7 +41,7 @@
 #define ISA_VECTOR ISA_CONST(VECTOR)
 
 /* Copies len bytes, which may be 0; dst and src do not overlap. */
-static inline void
+static inline __attribute__((always_inline)) void
 isa_copy(void *dst, const void *src, uint32_t len)
 {
 	ISA_LEAF(copy)(dst, src, len);
@@ -53,7 +53,7 @@ isa_copy(void *dst, const void *src, uint32_t len)
  * n - 1 of the run.  Returns how many are valid before the first that is not; the run's
  * entries after those have no meaning.  Writes neither the ring nor vr.
  */
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 isa_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, uint16_t n,
 		 const struct vring_limits *lim, struct vring_run *run)
 {
@@ -62,7 +62,7 @@ isa_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, 
 
 /* The same for n slots of a packed ring from `slot` on, none beyond the ring's end, whose
  * wrap counter is `wrap`.  A slot that is not available ends the run. */
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 isa_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slot, bool wrap,
 		  uint16_t n, const struct vring_limits *lim, struct vring_run *run)
 {
@@ -71,7 +71,7 @@ isa_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slo
 
 /* Writes n used entries from `at` on, in any order: the guest reads none of them before
  * the used index is published. */
-static inline void
+static inline __attribute__((always_inline)) void
 isa_used_split(struct vring_used_elem *at, const struct vring_run *run, uint16_t n)
 {
 	ISA_LEAF(used_split)(at, run, n);
@@ -80,7 +80,7 @@ isa_used_split(struct vring_used_elem *at, const struct vring_run *run, uint16_t
 /* Writes the journal, then n used descriptors from the next slot on, none beyond the
  * ring's end.  The first one is written last and with release: the guest polls it, and
  * the others are then there (A, H). */
-static inline void
+static inline __attribute__((always_inline)) void
 isa_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n)
 {
 	ISA_LEAF(used_packed)(vr, run, n);

@@ -36,7 +36,7 @@ isa_scalar_copy(void *dst, const void *src, uint32_t len)
 
 /* Whether this descriptor is a chain that can be in a run; if so, its buffer becomes entry
  * i of the run. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 isa_scalar_take(const struct vring *vr, const enum vring_dir dir, uint16_t flags, uint64_t addr,
 		uint32_t len, const struct vring_limits *lim, struct vring_run *run, uint16_t i)
 {
@@ -47,7 +47,7 @@ isa_scalar_take(const struct vring *vr, const enum vring_dir dir, uint16_t flags
 	return run->host[i] != NULL;
 }
 
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 isa_scalar_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, uint16_t n,
 			const struct vring_limits *lim, struct vring_run *run)
 {
@@ -68,7 +68,7 @@ isa_scalar_gather_split(const struct vring *vr, const enum vring_dir dir, uint16
 	return i;
 }
 
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 isa_scalar_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slot, bool wrap,
 			 uint16_t n, const struct vring_limits *lim, struct vring_run *run)
 {
@@ -88,14 +88,14 @@ isa_scalar_gather_packed(const struct vring *vr, const enum vring_dir dir, uint1
 	return i;
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 isa_scalar_used_split(struct vring_used_elem *at, const struct vring_run *run, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++)
 		at[i] = (struct vring_used_elem){run->id[i], run->len[i]};
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 isa_scalar_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++)

@@ -72,7 +72,7 @@ vring_disabled_for(const struct vring *vr)
 }
 
 /* C: whether this burst needs its fence. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 vring_needs_fence(const struct vring *vr)
 {
 	uint32_t disabled = vring_disabled_for(vr);
@@ -81,7 +81,7 @@ vring_needs_fence(const struct vring *vr)
 }
 
 /* Counts a burst, which found interrupts disabled or enabled. */
-static inline void
+static inline __attribute__((always_inline)) void
 vring_note_interrupts(struct vring *vr, bool disabled)
 {
 	vr->bursts++;
@@ -99,7 +99,7 @@ vring_need_event(uint16_t event, uint16_t new_idx, uint16_t old_idx)
 
 /* Split: whether the driver wants an interrupt for the used entries from `old` on, which
  * are published (2.6.7). */
-static inline bool
+static inline __attribute__((always_inline)) bool
 vring_split_wants_interrupt(struct vring *vr, uint16_t old)
 {
 	bool want;
@@ -115,7 +115,7 @@ vring_split_wants_interrupt(struct vring *vr, uint16_t old)
 }
 
 /* The same for a packed ring (2.7.10). */
-static inline bool
+static inline __attribute__((always_inline)) bool
 vring_packed_wants_interrupt(struct vring *vr, uint16_t old)
 {
 	uint16_t flags = order_read16(&vr->driver_event->flags), off_wrap, event;
@@ -139,7 +139,7 @@ vring_packed_wants_interrupt(struct vring *vr, uint16_t old)
 
 /* The end of every burst, after its used entries are published: interrupts the guest if
  * its driver wants that.  Returns whether it did. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 vring_notify(struct vring *vr, const bool packed)
 {
 	uint16_t old = vr->event_used;

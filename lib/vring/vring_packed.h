@@ -16,7 +16,7 @@
 #include "vring_notify.h"
 
 /* The slot `ahead` (at most size) after the next one, and its wrap counter. */
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 vring_packed_slot(const struct vring *vr, uint32_t ahead, bool *wrap)
 {
 	uint32_t slot = vr->last_avail + ahead;
@@ -139,7 +139,7 @@ vring_packed_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *
 
 /* The slot `ahead` after the next one and its wrap counter, in one word as in the event
  * area (2.7.14). */
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 vring_packed_place(const struct vring *vr, uint32_t ahead)
 {
 	bool wrap;
@@ -149,7 +149,7 @@ vring_packed_place(const struct vring *vr, uint32_t ahead)
 }
 
 /* H: entry k of the journal: a used descriptor that is about to be written. */
-static inline void
+static inline __attribute__((always_inline)) void
 vring_packed_note(const struct vring *vr, uint16_t k, uint32_t ahead, uint16_t id, uint32_t len)
 {
 	if (vr->state.pos)
@@ -157,7 +157,7 @@ vring_packed_note(const struct vring *vr, uint16_t k, uint32_t ahead, uint16_t i
 }
 
 /* H: n entries of the journal are valid; `slots` slots are about to be returned. */
-static inline void
+static inline __attribute__((always_inline)) void
 vring_packed_begin(const struct vring *vr, uint16_t n, uint16_t slots)
 {
 	if (vr->state.pos)
@@ -180,7 +180,7 @@ vring_packed_used_word(bool wrap, uint16_t id, uint32_t len)
 /* Writes the used descriptor of the chain that began `ahead` slots after the next one.  To
  * be called for the last chain first: the guest polls the first one.  Runs have another
  * writer: isa_used_packed(). */
-static inline void
+static inline __attribute__((always_inline)) void
 vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t len)
 {
 	uint16_t slot;
@@ -193,7 +193,7 @@ vring_packed_put_used(struct vring *vr, uint32_t ahead, uint16_t id, uint32_t le
 /* Advances over the slots of the chains whose used descriptors were written, publishes
  * the position, and interrupts the guest if its driver wants that; returns whether it
  * did. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 vring_packed_publish(struct vring *vr, uint16_t slots)
 {
 	vr->last_avail = vring_packed_slot(vr, slots, &vr->wrap);

@@ -58,10 +58,10 @@ vring_run_gather(const struct vring *vr, const enum vring_dir dir, uint16_t n,
 /* How many chains a run may add to the batch: what fits and is available; in a packed
  * ring not beyond its end, nor more slots than it has. */
 static inline __attribute__((always_inline)) uint16_t
-vring_batch_room(const struct vring *vr, const struct vring_batch *b, uint16_t avail,
+vring_batch_room(const struct vring *vr, const struct vring_batch *b, uint16_t avail, uint32_t want,
 		 const bool packed)
 {
-	uint32_t n = VRING_BURST;
+	uint32_t n = vring_min(want, VRING_BURST);
 	bool wrap;
 
 	n = vring_min(n, VRING_BATCH - b->nchain);
@@ -76,21 +76,21 @@ vring_batch_room(const struct vring *vr, const struct vring_batch *b, uint16_t a
 }
 
 /*
- * Adds chains to a batch: a run of up to VRING_BURST if one begins there, else one chain
- * of any kind.  `avail` is what vring_any_available() returned.  Returns how many were
+ * Adds chains to a batch: a run of up to `want` (1 at least) if one begins there, else one
+ * chain of any kind.  `avail` is what vring_any_available() returned.  Returns how many were
  * added; 0: none is available, the batch is full (b->full), or the ring is broken
  * (vr->fault).
  */
 static inline __attribute__((always_inline)) uint16_t
 vring_batch_extend(struct vring *vr, const enum vring_dir dir, struct vring_batch *b,
-		   uint16_t avail, const struct vring_limits *lim, const bool packed)
+		   uint16_t avail, uint32_t want, const struct vring_limits *lim, const bool packed)
 {
 	struct vring_run run;
 	uint16_t n;
 
 	if (b->nchain == avail)
 		return 0;
-	n = vring_batch_room(vr, b, avail, packed);
+	n = vring_batch_room(vr, b, avail, want, packed);
 	n = vring_run_gather_at(vr, dir, b->slots, n, lim, &run, packed);
 	if (n == 0)
 		return vring_any_snapshot(vr, dir, b, 1, packed);

@@ -15,7 +15,7 @@
 /* How many chains are available, as far as is known.  The guest writes to the cache line
  * of its index all the time, so the index is read again only when fewer than `want` are
  * known.  0 with vr->fault set if the index is invalid. */
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 vring_split_available(struct vring *vr, uint16_t want)
 {
 	uint16_t n = (uint16_t)(vr->avail_idx - vr->last_avail), idx;
@@ -126,7 +126,7 @@ vring_split_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b
 
 /* Writes the used entry `at` places after last_used.  Runs have another writer:
  * isa_used_split(). */
-static inline void
+static inline __attribute__((always_inline)) void
 vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 {
 	vr->used->ring[(uint16_t)(vr->last_used + at) & vr->mask] = (struct vring_used_elem){head,
@@ -134,7 +134,7 @@ vring_split_put_used(struct vring *vr, uint16_t at, uint16_t head, uint32_t len)
 }
 
 /* Advances over n chains whose used entries are written; publishes nothing. */
-static inline void
+static inline __attribute__((always_inline)) void
 vring_split_advance(struct vring *vr, uint16_t n)
 {
 	vr->last_avail += n;
@@ -152,7 +152,7 @@ vring_split_retreat(struct vring *vr, uint16_t n)
 /* Returns n chains, and those that vring_split_advance() passed, as used buffers: moves
  * the used index, publishes the position, and interrupts the guest if its driver wants
  * that; returns whether it did. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 vring_split_publish(struct vring *vr, uint16_t n)
 {
 	vring_split_advance(vr, n);

@@ -97,12 +97,15 @@ virtq_tx_slots(const struct vring_batch *b, uint16_t i)
 }
 
 /* Reserves the chains from p->first on that a packet of `need` bytes with its header
- * fills, as many as p->count then says; those that the batch has not got are added. */
+ * fills, as many as p->count then says; those that the batch has not got are added, and
+ * with them those that the other `left` - 1 packets may take. */
 static __rte_always_inline enum virtq_fit
 virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32_t need,
-		 struct virtq_tx_plan *p, const bool mergeable, const bool packed)
+		 uint32_t left, struct virtq_tx_plan *p, const bool mergeable, const bool packed)
 {
 	const struct vring_limits lim = {vr->hdr_len, INT32_MAX};
+	/* a few more than it takes, for buffers of 1.5 KB and more */
+	const uint32_t want = left * (need / 1024 + 1);
 	const bool alone = b->ndesc == 0; /* has all the room of the batch */
 	uint16_t from = virtq_tx_slots(b, p->first), i = p->first;
 	uint32_t room = 0;
@@ -114,7 +117,7 @@ virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32
 		if (virtq_tx_slots(b, i) - from == vr->size)
 			return VIRTQ_NEVER_FITS;
 		if (i == b->nchain &&
-		    vring_batch_extend(vr, VRING_ENQ, b, avail, &lim, packed) == 0)
+		    vring_batch_extend(vr, VRING_ENQ, b, avail, want, &lim, packed) == 0)
 			return b->full && alone ? VIRTQ_NEVER_FITS : VIRTQ_NOT_NOW;
 		/* each buffer holds at least a header (5.1.6.3.1) */
 		if (unlikely(c->len < vr->hdr_len)) {
@@ -224,8 +227,8 @@ virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
 		}
 		*p = (struct virtq_tx_plan){m, d.chains, 0};
 		if (m->pkt_len <= VIRTQ_MAX_FRAME)
-			fit = virtq_tx_reserve(vr, b, avail, m->pkt_len + vr->hdr_len, p, mergeable,
-					       packed);
+			fit = virtq_tx_reserve(vr, b, avail, m->pkt_len + vr->hdr_len, n - d.taken,
+					       p, mergeable, packed);
 		if (likely(fit == VIRTQ_FITS)) {
 			virtq_tx_prefetch(vr, b, p);
 			d.chains += p->count;
