@@ -66,7 +66,7 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 
 	if (unlikely(vr == NULL))
 		return 0;
-	if (!virtq_rx_waiting(vr) && likely(vr->fault == VRING_OK)) {
+	if (likely(!virtq_rx_waiting(vr)) && likely(vr->fault == VRING_OK)) {
 		order_leave(&q->active);
 		return 0;
 	}

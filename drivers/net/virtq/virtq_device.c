@@ -142,7 +142,7 @@ rings_make(struct virtq_port *port, char *err, size_t err_size)
 
 		if (!q->ring.enabled || q->vring)
 			continue;
-		q->vring = calloc(1, sizeof(*q->vring));
+		q->vring = aligned_alloc(_Alignof(struct vring), sizeof(*q->vring));
 		if (!q->vring) {
 			snprintf(err, err_size, "out of memory");
 			return -ENOMEM;

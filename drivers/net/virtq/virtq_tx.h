@@ -5,10 +5,9 @@
 #define VIRTQ_TX_H
 
 /*
- * virtq_tx.h - packets that the application sends and the guest receives.  Two paths:
- * packets of one mbuf that fit into one chain of a run, and everything else, by a batch
- * that runs fill as well.  Split rings have one more for long packets
- * (virtq_tx_long.h).
+ * virtq_tx.h - packets that the application sends and the guest receives.  Three paths:
+ * packets of one mbuf that fit into one chain of a run; longer ones straight into runs
+ * (virtq_tx_long.h); and everything else, by a batch that runs fill as well.
  */
 
 #include <rte_mbuf.h>
@@ -292,7 +291,9 @@ virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	uint16_t done = 0;
 
 	if (likely(!q->filter) && !vr->packed)
-		done = virtq_tx_long(q, vr, pkts, n);
+		done = virtq_tx_long(q, vr, pkts, n, false);
+	else if (likely(!q->filter) && n < VIRTQ_TX_SHORT)
+		done = virtq_tx_long(q, vr, pkts, n, true);
 	if (done > 0)
 		return done;
 	if (vr->packed)

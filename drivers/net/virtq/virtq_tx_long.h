@@ -5,10 +5,10 @@
 #define VIRTQ_TX_LONG_H
 
 /*
- * virtq_tx_long.h - packets of several mbufs, or that take several buffers, into runs of
- * a split ring: copied straight from run to run, and the used index moves once for all.
- * A batch could do it, and does for packed rings, but is slower here (cell
- * split-enq-9000-mrg, doc/benchmarks.md).
+ * virtq_tx_long.h - packets of several mbufs, or that take several buffers, copied straight
+ * into runs: for split rings, whose used index moves once for all runs, and for short
+ * bursts of a packed ring.  A batch is faster for long bursts of a packed ring, and slower
+ * everywhere else (cells split-enq-9000-mrg and *-9000-mrg-b1, doc/benchmarks.md).
  */
 
 #include <rte_mbuf.h>
@@ -16,6 +16,9 @@
 #include "virtq.h"
 #include "vring_hdr.h"
 #include "vring_run.h"
+
+/* Fewer packets than that go straight into a packed ring. */
+#define VIRTQ_TX_SHORT 8u
 
 /* Chains of a run from `first` on that `need` bytes fill; 0 if those gathered are too
  * small. */
@@ -86,61 +89,66 @@ virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	return i;
 }
 
-/* Copies packets into the next run of up to `have` chains, writes the used entries of
- * those they fill and passes them.  Returns how many packets; 0 also if the ring is not
- * ours any more. */
+/* Copies packets into the next run of up to `have` chains, which it leaves in *run with
+ * what each got; *used of them are filled.  Returns how many packets; 0 also if the ring
+ * is not ours any more. */
 static __rte_always_inline uint16_t
-virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t have)
+virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t have,
+		  struct vring_run *run, uint16_t *used, const bool packed)
 {
 	const struct vring_limits lim = {vr->hdr_len, INT32_MAX};
-	uint16_t count[VRING_BURST], i, used = 0;
-	struct vring_run run;
+	uint16_t count[VRING_BURST], i;
 
-	have = vring_run_gather(vr, VRING_ENQ, have, &lim, &run, false);
-	n = virtq_tx_run_plan(vr, pkts, n, &run, have, count);
-	vring_run_prefetch_used(vr, have, false);
+	have = vring_run_gather(vr, VRING_ENQ, have, &lim, run, packed);
+	n = virtq_tx_run_plan(vr, pkts, n, run, have, count);
+	vring_run_prefetch_used(vr, have, packed);
+	*used = 0;
 	for (i = 0; i < n; i++) {
 		/* a process that was stopped here writes one packet more, not all */
 		if (unlikely(!vring_is_ours(vr)))
 			return 0;
-		vring_hdr_put(run.host[used], vr->hdr_len, count[i]);
-		virtq_tx_run_copy(&run, used, vr->hdr_len, pkts[i]);
-		used += count[i];
+		vring_hdr_put(run->host[*used], vr->hdr_len, count[i]);
+		virtq_tx_run_copy(run, *used, vr->hdr_len, pkts[i]);
+		*used += count[i];
 	}
-	if (unlikely(!vring_is_ours(vr)))
-		return 0;
-	vring_run_put_split(vr, &run, used);
-	vring_split_advance(vr, used);
-	return n;
+	return likely(vring_is_ours(vr)) ? n : 0;
 }
 
-/* Returns how many of pkts were sent; what is left is for a batch. */
+/* Returns how many of pkts were sent, in a packed ring those that one run holds; what is
+ * left is for a batch. */
 static __rte_always_inline uint16_t
-virtq_tx_long(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_tx_long(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	      const bool packed)
 {
 	const uint16_t begin = vr->last_used;
-	uint16_t done = 0, got, have;
+	uint16_t done = 0, got, have, used;
+	struct vring_run run;
 
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
-	have = vring_run_room(vr, VRING_BATCH, false);
+	have = vring_run_room(vr, VRING_BATCH, packed);
 	do {
 		got = virtq_tx_run_fill(vr, pkts + done, n - done,
-					RTE_MIN(have, (uint16_t)VRING_BURST));
+					RTE_MIN(have, (uint16_t)VRING_BURST), &run, &used, packed);
 		done += got;
+		if (packed || got == 0)
+			break;
+		vring_run_put_split(vr, &run, used);
+		vring_split_advance(vr, used);
 		/* those that were known at first: with more, and nothing published, the
 		 * guest could have more under way than its ring has entries */
 		have = (uint16_t)(vr->avail_idx - vr->last_avail);
-	} while (got > 0 && done < n);
+	} while (done < n);
 	if (done == 0)
 		return 0;
 	if (unlikely(!vring_is_ours(vr))) {
-		vring_split_retreat(vr, (uint16_t)(vr->last_used - begin));
+		vring_split_retreat(vr, packed ? 0 : (uint16_t)(vr->last_used - begin));
 		return 0;
 	}
 	for (uint16_t i = 0; i < done; i++)
 		q->stats.bytes += pkts[i]->pkt_len;
 	q->stats.packets += done;
-	q->stats.notified += vring_split_publish(vr, 0);
+	q->stats.notified += packed ? vring_run_return(vr, &run, used, VRING_ENQ, packed)
+				    : vring_split_publish(vr, 0);
 	rte_pktmbuf_free_bulk(pkts, done);
 	return done;
 }
