@@ -5,13 +5,13 @@
 #define VIRTQ_FRONT_H
 
 /*
- * virtq_front.h - what a front is: the protocol by which a peer hands the memory and
- * the rings of its guest to a port.  A front calls virtq_device.h, which knows no
- * protocol; connector and device call back through these ops alone.
+ * virtq_front.h - a front implements the protocol by which a peer hands the memory and the
+ * rings of its guest to a port.  A front calls virtq_device.h, which depends on no
+ * protocol; connector and device call a front through these ops alone.
  *
  * A new front is one file with one struct virtq_front_ops, declared at the end of this
- * one.  Everything here happens under the connector's lock, in the control thread
- * unless it says otherwise.
+ * one.  All ops are called with the connector's lock held, in the control thread unless
+ * noted otherwise.
  */
 
 #include <sys/queue.h>
@@ -21,76 +21,75 @@
 struct rte_eth_virtq_info;
 struct virtq_front_ops;
 
-/* One connection.  A front puts its own state behind this. */
+/* One connection.  A front's own state follows it in memory. */
 struct virtq_peer {
 	TAILQ_ENTRY(virtq_peer) next;
 	const struct virtq_front_ops *ops;
 	struct virtq_connector *connector;
-	struct virtq_port *port; /* NULL before the peer named one, and after detach() */
-	int fd;                  /* to be polled; the front's */
-	uint64_t deadline_ms;    /* for naming a port */
+	struct virtq_port *port; /* NULL until the peer names one, and after detach() */
+	int fd;                  /* to be polled; the front owns it */
+	uint64_t deadline_ms;    /* when the peer must have named a port (virtq_now_ms()) */
 };
 
 /* Why this side ends a connection. */
 enum virtq_reason {
 	VIRTQ_GONE,      /* the application closed or reset the port */
 	VIRTQ_PEER,      /* this user may not connect */
-	VIRTQ_RESOURCES, /* out of something */
-	VIRTQ_TIMEOUT,   /* the peer said nothing in time */
-	VIRTQ_MEMORY,    /* the peer took back, or filled, what it shares with us */
+	VIRTQ_RESOURCES, /* out of memory, fds or another resource */
+	VIRTQ_TIMEOUT,   /* the peer named no port in time */
+	VIRTQ_MEMORY,    /* the peer truncated a file, or filled an eventfd, that it shares */
 };
 
 struct virtq_front_ops {
 	const char *name;
 	int sock_type; /* SOCK_SEQPACKET or SOCK_STREAM */
 
-	/* A peer connected: its state, or NULL.  The fd is the front's, also then. */
+	/* A peer connected: returns its state, or NULL.  Takes fd over in both cases. */
 	struct virtq_peer *(*open)(struct virtq_connector *c, int fd);
 
-	/* The fd is readable or was closed.  0, or -1: the connection is over. */
+	/* The fd is readable, or the peer closed it.  Returns 0, or -1 if the connection is
+	 * over. */
 	int (*input)(struct virtq_peer *peer);
 
-	/* Whether the connection is over: it will be closed by the control thread. */
+	/* Whether the connection is over; the control thread then calls close(). */
 	bool (*is_dead)(const struct virtq_peer *peer);
 
 	/*
-	 * Ends the connection: tells the peer why, after the data threads have let go of
-	 * the rings.  Any thread of the application.
+	 * Ends the connection: takes the rings from the data threads, then sends reason and
+	 * text to the peer.  Any thread of the application.
 	 */
 	void (*fail)(struct virtq_peer *peer, enum virtq_reason reason, const char *text);
 
-	/* Lets go of the port: memory unmapped, peer->port and port->peer are NULL.
-	 * Harmless when repeated.  Any thread of the application. */
+	/* virtq_device_detach(), and peer->port becomes NULL.  Harmless when repeated.  Any
+	 * thread of the application. */
 	void (*detach)(struct virtq_peer *peer);
 
 	/* Detaches, closes and frees. */
 	void (*close)(struct virtq_peer *peer);
 
-	/* One sentence for the log why it is over; *failed: something was wrong, else the
-	 * peer left or was sent away. */
+	/* One sentence for the log: why the connection is over.  *failed: an error, else the
+	 * peer left or the application ended it. */
 	const char *(*why)(const struct virtq_peer *peer, bool *failed);
 
-	/* Once a second, and when a data thread found a broken ring: looks after what the
-	 * guest and the peer can break. */
+	/* virtq_device_check(), and checks of what the front itself shares with the peer.
+	 * Called once a second, and when a data thread found a broken ring. */
 	void (*check)(struct virtq_peer *peer);
 
-	/* The port's link or MTU changed.  0, or -1: the connection is over.  Any thread
-	 * of the application. */
+	/* Sends the port's link and MTU.  Returns 0, or -1 if the connection is over.  Any
+	 * thread of the application. */
 	int (*link)(struct virtq_peer *peer);
 
-	/* Asks the guest to announce itself: 0, or -errno (-ENOTCONN: it is over).  Any
-	 * thread of the application. */
+	/* Requests that the guest announces itself: 0, or -errno (-ENOTCONN: the connection
+	 * is over).  Any thread of the application. */
 	int (*announce)(struct virtq_peer *peer);
 
-	/* Virtqueue `queue` was broken by the guest; text says how. */
+	/* Sends that the guest broke virtqueue `queue`; text says how. */
 	void (*broken)(struct virtq_peer *peer, uint16_t queue, const char *text);
 
-	/* Fills in what only the front knows of its peer.  Any thread of the
-	 * application. */
+	/* Fills in the fields of info that the peer sent.  Any thread of the application. */
 	void (*info)(const struct virtq_peer *peer, struct rte_eth_virtq_info *info);
 };
 
-/* The fronts. */
 extern const struct virtq_front_ops virtq_front_ipc;
 
 #endif /* VIRTQ_FRONT_H */

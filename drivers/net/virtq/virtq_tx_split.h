@@ -6,9 +6,9 @@
 
 /*
  * virtq_tx_split.h - packets of several mbufs, or that take several buffers, into runs of
- * a split ring: copied straight from run to run, and the used index moves once for all.
- * A batch could do it, and does for packed rings, but is slower here (cell
- * split-enq-9000-mrg, doc/benchmarks.md).
+ * a split ring: copied run by run, and the used index is written once for all.  A batch
+ * can do it too, and does for packed rings, but is slower here (cell split-enq-9000-mrg,
+ * doc/benchmarks.md).  Data thread.
  */
 
 #include <rte_mbuf.h>
@@ -17,8 +17,8 @@
 #include "vring_hdr.h"
 #include "vring_run.h"
 
-/* Chains of a run from `first` on that `need` bytes fill; 0 if those gathered are too
- * small. */
+/* How many chains of the run, from `first` on, `need` bytes fill; 0 if the chains up to
+ * `have` are too small. */
 static __rte_always_inline uint16_t
 virtq_tx_run_chains(const struct vring_run *run, uint16_t first, uint16_t have, uint32_t need,
 		    bool mergeable)
@@ -35,8 +35,8 @@ virtq_tx_run_chains(const struct vring_run *run, uint16_t first, uint16_t have, 
 	return 0;
 }
 
-/* Copies a packet into the run's chains from k on, the first `off` bytes of which are the
- * header's, and leaves in their len how much each got. */
+/* Copies a packet into the run's chains from k on, after the first `off` bytes, which are
+ * the header's, and sets their len to the bytes written. */
 static __rte_always_inline void
 virtq_tx_run_copy(struct vring_run *run, uint16_t k, uint32_t off, const struct rte_mbuf *m)
 {
@@ -64,10 +64,8 @@ virtq_tx_run_copy(struct vring_run *run, uint16_t k, uint32_t off, const struct 
 	}
 }
 
-/* Shares out the `have` chains of a run among packets, as far as they go: count[] chains
- * each.  Prefetches the line that each chain begins in: any buffer may have been the first
- * of a packet when the guest had it last, and have had its header read.  Returns for how
- * many packets they do. */
+/* Plans how many of the run's `have` chains each packet fills: count[].  Prefetches their
+ * first cache lines as virtq_tx_prefetch() does.  Returns how many packets fit. */
 static __rte_always_inline uint16_t
 virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		  const struct vring_run *run, uint16_t have, uint16_t *count)
@@ -86,9 +84,9 @@ virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	return i;
 }
 
-/* Copies packets into the next run of up to `have` chains, writes the used entries of
- * those they fill and passes them.  Returns how many packets; 0 also if the ring is not
- * ours any more. */
+/* Copies packets into the next run of up to `have` chains, writes the used entries of the
+ * chains they fill and advances over them.  Returns how many packets; 0 also if the ring
+ * is not ours any more. */
 static __rte_always_inline uint16_t
 virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t have)
 {
@@ -100,7 +98,7 @@ virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t
 	n = virtq_tx_run_plan(vr, pkts, n, &run, have, count);
 	vring_run_prefetch_used(vr, have, false);
 	for (i = 0; i < n; i++) {
-		/* a process that was stopped here writes one packet more, not all */
+		/* as in virtq_tx_batch() */
 		if (unlikely(!vring_is_ours(vr)))
 			return 0;
 		vring_hdr_put(run.host[used], vr->hdr_len, count[i]);
@@ -114,7 +112,7 @@ virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t
 	return n;
 }
 
-/* Returns how many of pkts were sent; what is left is for a batch. */
+/* Returns how many of pkts were sent; virtq_tx_batch() has to try the others. */
 static __rte_always_inline uint16_t
 virtq_tx_split(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -127,8 +125,8 @@ virtq_tx_split(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 		got = virtq_tx_run_fill(vr, pkts + done, n - done,
 					RTE_MIN(have, (uint16_t)VRING_BURST));
 		done += got;
-		/* those that were known at first: with more, and nothing published, the
-		 * guest could have more under way than its ring has entries */
+		/* only chains that were known at first: until they are published, newer ones
+		 * could bring more used entries than the ring holds */
 		have = (uint16_t)(vr->avail_idx - vr->last_avail);
 	} while (got > 0 && done < n);
 	if (done == 0)
