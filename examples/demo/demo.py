@@ -21,13 +21,13 @@ CAPTURE_PACKETS = 5000
 
 
 class Table:
-    """The lines of the result, filled in as the steps end."""
+    """The lines of the result, one added as each step ends."""
 
     def __init__(self):
         self.rows = []
 
     def step(self, name, function):
-        """Runs one step; what it returns is the figure in its line."""
+        """Runs one step; its line shows the text that function returns."""
         print(f"  ...     {name}", flush=True)
         try:
             figure, result = function() or "", "PASS"
@@ -60,7 +60,7 @@ class Demo:
             before = huge.pages()
             pages = huge.reserve(lab, GUEST_MB + TESTPMD_MB)
             folder = huge.mount(lab)
-            print(f"  HUGE    {pages} hugepages of 2 MB reserved, {before} before; given back at "
+            print(f"  HUGE    {pages} hugepages of 2 MB reserved, {before} before; released at "
                   "the end (HUGE=0: run without)")
         else:
             print("  HUGE    none: guest memory is a memfd, testpmd runs with --no-huge")
@@ -102,7 +102,7 @@ class Demo:
         return f"{rate:.0f} Mbit/s"
 
     def replay(self):
-        """Every packet of a capture file, compared by its hash with what the guest saw."""
+        """Every packet of a capture file, compared by its hash with what the guest received."""
         host, guest = Host(self.netns), Guest(self.vm)
         file = self.lab.tmp / "replay.pcap"
         expected = capture.make(file, guest.mac, CAPTURE_PACKETS)
@@ -162,13 +162,13 @@ def run(table, logs):
 
 
 def left_as_found(lab, pages):
-    """What was made must be gone."""
+    """Whatever the demo made must be gone."""
     left = [str(lab.tmp)] if lab.tmp.exists() else []
     left += [str(f) for f in Path("/run/netns").glob(f"vq-{lab.id}-*")]
     if huge.wanted() and huge.pages() != pages and not huge.others():
         left.append(f"{huge.pages()} hugepages instead of {pages}")
     if left:
-        raise LabError("left behind: " + ", ".join(left))
+        raise LabError("not removed: " + ", ".join(left))
     return "namespace, sockets, mounts and hugepages are as before"
 
 

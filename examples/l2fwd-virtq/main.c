@@ -2,14 +2,14 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * l2fwd-virtq - forwards packets between pairs of eth_virtq ports (0 with 1, 2
- * with 3, ...), the smallest application that links the driver:
+ * l2fwd-virtq - forwards packets between pairs of eth_virtq ports (0 with 1, 2 with 3,
+ * ...); a small application that links the driver:
  *
  *   l2fwd-virtq --lcores 0@0,1@1 --in-memory --no-pci \
  *       --vdev eth_virtq0,connector=/tmp/virtq --vdev eth_virtq1,connector=/tmp/virtq
  *
- * The main lcore prints who is connected when it changes, and the counters at
- * the end (SIGINT or SIGTERM); the other lcore forwards.
+ * The main lcore prints each guest that comes up or goes down, and at the end (SIGINT or
+ * SIGTERM) the counters; the other lcore forwards.
  */
 
 #include <inttypes.h>
@@ -39,7 +39,7 @@ on_signal(int sig)
 	quit = 1;
 }
 
-/* One queue each way; the ring sizes are the guest's choice. */
+/* One queue each way; the guest chooses the ring sizes. */
 static int
 port_start(uint16_t port, struct rte_mempool *pool)
 {
@@ -58,7 +58,7 @@ port_start(uint16_t port, struct rte_mempool *pool)
 	return ret == 0 ? rte_eth_dev_start(port) : ret;
 }
 
-/* What the receiver has no room for is dropped, as a switch does. */
+/* Drops what the receiver has no buffer for, as a switch does. */
 static void
 forward(uint16_t from, uint16_t to)
 {

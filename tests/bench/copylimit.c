@@ -2,17 +2,16 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * copylimit - what a ring can hardly beat: two threads that move the bytes through
- * the same buffers, without any ring.
+ * copylimit - a lower bound for the cost of a ring: two threads that move the same bytes
+ * through the same buffers, without a ring.
  *
  *   copylimit enq|deq TOUCH HOST_CPU GUEST_CPU BYTES BUFFERS MS
  *
- * The host's thread copies to (enq) or from (deq) one buffer after the other and
- * measures bursts of 32; half a ring behind, the guest's thread reads (enq) or
- * writes (deq) none, the first line or all lines of each.  The host tells its
- * place once a burst, outside the time that is taken.  For one half of the time it
- * just copies, for the other it asks for the next buffer's lines while it copies one;
- * the figure is that of the better half.
+ * The host's thread copies to (enq) or from (deq) one buffer after the other and times
+ * each burst.  The guest's thread, half a ring away, reads (enq) or writes (deq) none, the
+ * first or all cache lines of each buffer.  The host publishes its position once a burst,
+ * outside the timed part.  For half of the time it only copies, for the other half it also
+ * prefetches the next buffer while it copies one; the result is that of the faster half.
  */
 
 #include <math.h>
@@ -25,7 +24,7 @@
 
 #define BURST 32u
 #define MAX_BYTES 2048u
-/* not a multiple of 4096: such buffers fall into the same sets of a cache */
+/* not a multiple of the page size: such buffers would map to the same sets of a cache */
 #define STRIDE 2304u
 #define LINE 64u
 /* a burst that took longer was interrupted */
@@ -34,7 +33,7 @@
 
 struct work {
 	bool enq;
-	uint32_t touch; /* bytes of each buffer that the guest looks at */
+	uint32_t touch; /* bytes of each buffer that the guest reads or writes */
 	int host, guest;
 	uint32_t bytes, buffers, ms;
 	uint8_t *ring, *own;
@@ -70,7 +69,7 @@ guest(void *arg)
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		uint64_t to = atomic_load_explicit(&w->place, memory_order_relaxed);
 
-		/* deq: writes ahead of the host; enq: reads behind it */
+		/* deq: half a ring ahead of the host; enq: half a ring after it */
 		to = w->enq ? to - (to < w->buffers / 2 ? to : w->buffers / 2)
 			    : to + w->buffers / 2;
 		for (; n < to; n++)
@@ -80,7 +79,7 @@ guest(void *arg)
 }
 
 static void
-ask(const struct work *w, const uint8_t *b)
+prefetch(const struct work *w, const uint8_t *b)
 {
 	for (uint32_t i = 0; i < w->bytes; i += LINE) {
 		if (w->enq)
@@ -90,9 +89,9 @@ ask(const struct work *w, const uint8_t *b)
 	}
 }
 
-/* Cycles a packet, in half of the time.  *packets counts all of them. */
+/* Cycles a packet, measured for half of w->ms.  *packets: the position, moved on. */
 static double
-host(struct work *w, double hz, bool ahead, uint64_t *packets)
+host(struct work *w, double hz, bool with_prefetch, uint64_t *packets)
 {
 	uint64_t begin = __rdtsc(), end = begin, busy = 0, n = *packets, counted = 0;
 	uint64_t limit = (uint64_t)(hz / 1e6 * INTERRUPTED_US) + BURST * w->bytes;
@@ -103,8 +102,8 @@ host(struct work *w, double hz, bool ahead, uint64_t *packets)
 		for (uint32_t i = 0; i < BURST; i++) {
 			uint8_t *b = buffer(w, n + i), *own = w->own + i * STRIDE;
 
-			if (ahead && i + 1 < BURST)
-				ask(w, buffer(w, n + i + 1));
+			if (with_prefetch && i + 1 < BURST)
+				prefetch(w, buffer(w, n + i + 1));
 			memcpy(w->enq ? b : own, w->enq ? own : b, w->bytes);
 			__asm__ volatile("" ::: "memory");
 		}
@@ -120,7 +119,7 @@ host(struct work *w, double hz, bool ahead, uint64_t *packets)
 	return counted ? (double)busy / (double)counted : HUGE_VAL;
 }
 
-/* Huge pages, as guests and mempools have them; small ones if there are none. */
+/* In huge pages, as guests and mempools are; in small ones if there are none. */
 static uint8_t *
 memory(size_t bytes)
 {
@@ -156,7 +155,7 @@ int
 main(int argc, char **argv)
 {
 	static struct work w;
-	double hz, just, ahead;
+	double hz, best, with_prefetch;
 	pthread_t thread;
 	uint64_t n = 0;
 
@@ -171,11 +170,11 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	cpu_pin(w.host);
 	hz = cpu_tsc_hz();
-	just = host(&w, hz, false, &n);
-	ahead = host(&w, hz, true, &n);
-	if (ahead < just)
-		just = ahead;
-	printf("{\"cycles_per_packet\": %.2f, \"mpps\": %.3f}\n", just, hz / just / 1e6);
+	best = host(&w, hz, false, &n);
+	with_prefetch = host(&w, hz, true, &n);
+	if (with_prefetch < best)
+		best = with_prefetch;
+	printf("{\"cycles_per_packet\": %.2f, \"mpps\": %.3f}\n", best, hz / best / 1e6);
 	atomic_store(&w.stop, true);
 	pthread_join(thread, NULL);
 	return EXIT_SUCCESS;

@@ -4,7 +4,7 @@
 #ifndef BENCH_CPU_H
 #define BENCH_CPU_H
 
-/* cpu.h - places and clocks. */
+/* cpu.h - processors and the time-stamp counter. */
 
 #include <errno.h>
 #include <sched.h>
@@ -17,10 +17,9 @@
 #include <x86intrin.h>
 
 /*
- * The time when all that came before is done, but for stores on their way to memory.
- * A plain rdtsc is taken while a call is still waiting for the lines it asked for, up
- * to some hundred instructions back: what a burst of one packet waits for would show
- * in one driver's calls and between the other's.
+ * The time when all earlier instructions are done, but for stores in the store buffer.  A
+ * plain rdtsc can run before earlier loads have completed: what a burst of one packet
+ * waits for would be counted in the call of one driver and between the calls of another.
  */
 static inline uint64_t
 cpu_begin(void)
@@ -37,7 +36,7 @@ cpu_end(void)
 	return __rdtscp(&cpu);
 }
 
-/* TSC cycles a second, against the clock over 20 ms. */
+/* TSC cycles a second, measured against CLOCK_MONOTONIC_RAW. */
 static inline double
 cpu_tsc_hz(void)
 {
@@ -55,7 +54,7 @@ cpu_tsc_hz(void)
 	return (double)(to - from) * 1e9 / ns;
 }
 
-/* The calling thread stays on that processor, or the program ends. */
+/* Pins the calling thread to a processor; ends the program if that fails. */
 static inline void
 cpu_pin(int cpu)
 {

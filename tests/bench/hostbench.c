@@ -2,23 +2,23 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * hostbench - the host's side of a measurement: ports of any driver, one lcore,
- * a loop with nothing in it but the burst call.
+ * hostbench - the host's side of a measurement: ports of any driver, one lcore, and a loop
+ * that contains little more than the burst call.
  *
  *   hostbench EAL-OPTIONS -- QUEUES
  *
- * starts all ports with that many queue pairs and then does what it reads:
+ * starts all ports with that many queue pairs, then runs commands from stdin:
  *
  *   run MODE SIZE BURST QUEUES WARM_MS TIME_MS [SEGMENT]
  *       MODE  enq sends prepared packets (the guest receives), deq receives and
- *             frees, io sends back what it received; poll is deq that does not
- *             wait for a packet to come, ports is poll over all ports
+ *             frees, io sends the packets that it received; poll is deq that does
+ *             not wait for a first packet, ports is poll over all ports
  *       SIZE  bytes of a packet, or imix; SEGMENT: bytes of an mbuf, 0: all
- *   memory  tells how much memory the process has
+ *   memory  prints the memory that the process uses
  *
- * Each answer is one line of JSON; the process sleeps between commands, so that
- * others can be measured.  rdtsc stands around each burst call and nothing else;
- * calls that moved packets are counted apart from calls that did not.
+ * Each answer is one line of JSON.  The process sleeps between commands, so that others
+ * can be measured.  Only the burst calls are timed; calls that moved packets are counted
+ * apart from calls that did not.
  */
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ run_command(const char *line, uint16_t queues)
 		printf("{\"error\": \"nothing moved for %u s\"}\n", HB_PATIENCE_S);
 }
 
-/* Resident memory and the part of the DPDK heaps that is in use. */
+/* Resident memory and the used part of the DPDK heaps, bytes. */
 static void
 memory_command(void)
 {
@@ -119,7 +119,7 @@ memory_command(void)
 }
 
 static void
-obey(uint16_t queues)
+command_loop(uint16_t queues)
 {
 	char line[256];
 
@@ -149,7 +149,7 @@ main(int argc, char **argv)
 		rte_exit(EXIT_FAILURE, "hostbench: no memory for %u mbufs\n", MBUFS);
 	RTE_ETH_FOREACH_DEV (port)
 		port_start(port, queues);
-	obey(queues);
+	command_loop(queues);
 	RTE_ETH_FOREACH_DEV (port) {
 		rte_eth_dev_stop(port);
 		rte_eth_dev_close(port);

@@ -4,7 +4,7 @@
 #ifndef HOSTBENCH_H
 #define HOSTBENCH_H
 
-/* hostbench.h - one measured run over the ports of this process. */
+/* hostbench.h - one measured run on the ports of this process. */
 
 #include <inttypes.h>
 #include <stdint.h>
@@ -47,13 +47,14 @@ struct hb_tally {
 	uint64_t idle_cycles; /* in calls that moved none */
 	uint64_t idle_calls;
 	uint64_t disturbed; /* calls that were interrupted */
-	uint64_t cycles;    /* from beginning to end */
-	uint64_t waited_ns; /* ready to run, and not running */
-	uint64_t stolen;    /* clock ticks that the hypervisor took, all processors */
-	long switches;      /* involuntary */
+	uint64_t cycles;    /* of the whole run */
+	uint64_t waited_ns; /* this thread was ready to run, but did not */
+	uint64_t stolen;    /* clock ticks stolen by the hypervisor, all processors */
+	long switches;      /* involuntary context switches of this thread */
 };
 
-/* From the first packet on: warms up, then measures.  -1: no packet came. */
+/* Waits for the first packet, warms up, then measures into *t.  Returns 0, or -1 if no
+ * packet came within HB_PATIENCE_S. */
 int hb_run(const struct hb_options *o, struct hb_tally *t);
 
 #endif /* HOSTBENCH_H */

@@ -14,17 +14,17 @@
 
 #include <rte_ethdev.h>
 
-/* Bursts take less than that, whatever is in them; the rest was interrupted. */
+/* A burst takes less, whatever is in it; one that took longer was interrupted. */
 #define INTERRUPTED_US 20u
 
-/* So long nothing else runs on this processor while a sample is taken; if for
- * longer, the kernel would interrupt in its own way. */
+/* The longest run that has the processor for itself (SCHED_FIFO); a longer one would be
+ * throttled by the kernel (sched_rt_runtime_us). */
 #define ALONE_MS 500u
 
 /* Empty calls that are timed together. */
 #define POLLS 32u
 
-/* What a queue would not take stays its own, in order. */
+/* Packets of a queue that were not sent yet, in order. */
 struct pending {
 	struct rte_mbuf *pkts[HB_MAX_BURST];
 	uint32_t n;
@@ -34,7 +34,7 @@ struct loop {
 	const struct hb_options *o;
 	struct hb_tally t;
 	uint32_t next;  /* for IMIX */
-	bool raw;       /* every packet is one mbuf that needs no other care */
+	bool raw;       /* every packet is one mbuf, set up and freed in bulk */
 	uint64_t limit; /* cycles; a call that took longer was interrupted */
 };
 
@@ -79,10 +79,8 @@ packet_new(struct rte_mempool *pool, uint32_t len, uint32_t segment)
 	return head;
 }
 
-/*
- * Plain mbufs, taken in bulk and set up with a store or two: what any generator
- * has to do.  The data is not written.
- */
+/* Allocates n packets with as few stores as any generator needs; does not write their
+ * data. */
 static void
 fill(struct loop *l, struct rte_mbuf **pkts, uint32_t n)
 {
@@ -142,7 +140,7 @@ bytes_of(const struct hb_options *o, struct rte_mbuf **pkts, uint16_t n)
 	return bytes;
 }
 
-/* Keeps what is left of p after n packets. */
+/* Removes the first n packets of p. */
 static inline void
 shift(struct pending *p, uint32_t n)
 {
@@ -162,7 +160,7 @@ enq_once(struct loop *l, uint16_t port, uint16_t q)
 		fill(l, p->pkts + p->n, l->o->burst - p->n);
 		p->n = l->o->burst;
 	}
-	/* IMIX: the packets are gone afterwards, so their bytes are counted before */
+	/* IMIX: counted before the call, which frees the packets */
 	bytes = bytes_of(l->o, p->pkts, (uint16_t)p->n);
 	start = cpu_begin();
 	n = rte_eth_tx_burst(port, q, p->pkts, (uint16_t)p->n);
@@ -209,8 +207,8 @@ io_once(struct loop *l, uint16_t port, uint16_t q)
 }
 
 /*
- * Polls in groups: rdtsc takes as long as such a call and runs along with it, so
- * that it would hide what the call costs.
+ * Times groups of polls: rdtsc takes as long as one empty poll and overlaps with it, which
+ * would hide what the poll costs.
  */
 static void
 poll_once(struct loop *l, uint16_t port, uint16_t q)
@@ -274,7 +272,7 @@ wait_for_packet(struct loop *l)
 	return -1;
 }
 
-/* The second figure of schedstat(5). */
+/* Nanoseconds that this thread waited on a run queue (schedstat). */
 static uint64_t
 waited_ns(void)
 {
@@ -322,10 +320,10 @@ measure(struct loop *l)
 	l->t.switches = switches() - sw;
 }
 
-/* Takes this thread's processor from everything of ordinary priority, or gives it
- * back.  Without the right to, others disturb: what it waited for tells. */
+/* Runs this thread before all others of ordinary priority, or ends that.  Without the
+ * right to do so, waited_ns shows what others took. */
 static void
-alone(bool on)
+set_realtime(bool on)
 {
 	const struct sched_param p = {.sched_priority = on ? sched_get_priority_min(SCHED_FIFO)
 							   : 0};
@@ -340,17 +338,17 @@ hb_run(const struct hb_options *o, struct hb_tally *t)
 	bool brief = o->warm_ms + o->time_ms <= ALONE_MS;
 	int ret;
 
-	/* A byte a cycle is far more than any copy takes. */
+	/* Any copy is faster than a byte a cycle. */
 	l.limit = rte_get_tsc_hz() / 1000000 * INTERRUPTED_US +
 		  o->burst * (o->size ? o->size : IMIX_MAX);
-	/* Received mbufs go back as they are only if no packet may take two. */
+	/* Received mbufs can be freed in bulk only if every packet is one. */
 	l.raw = o->segment == 0 && o->size <= RTE_MBUF_DEFAULT_DATAROOM;
 	ret = wait_for_packet(&l);
 	if (ret == 0) {
-		alone(brief);
+		set_realtime(brief);
 		go_round(&l, rte_get_tsc_hz() / 1000 * o->warm_ms);
 		measure(&l);
-		alone(false);
+		set_realtime(false);
 	}
 	*t = l.t;
 	if (o->mode == HB_ENQ || o->mode == HB_IO)

@@ -2,13 +2,13 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * probe - how far apart two processors are: nanoseconds for a cache line to go
- * there and back.
+ * probe - how far apart two processors are: nanoseconds that a cache line takes to go to
+ * the other one and return.
  *
  *   probe CPU CPU
  *
- * Answers each line on stdin with one number, the best of several rounds; sleeps
- * in between.  Where the processors are virtual, the answer changes as they move.
+ * Answers each line on stdin with one number, the best of several rounds; sleeps in
+ * between.  The answer changes when the hypervisor moves virtual processors.
  */
 
 #include <pthread.h>
@@ -29,7 +29,7 @@ static struct {
 	int cpu;
 } shared;
 
-/* Answers ROUNDS * TURNS times, and sleeps until it is asked again. */
+/* Answers ROUNDS * TURNS times, then sleeps until the next line on stdin. */
 static void *
 echo(void *arg)
 {

@@ -5,8 +5,8 @@
 #define VIRTQ_COMPAT_H
 
 /*
- * compat.h - what differs between the DPDK versions that virtq compiles
- * against (22.11 to 25.11), and nothing else.
+ * compat.h - what differs between the DPDK versions that virtq compiles against, and
+ * nothing else.
  */
 
 #include <pthread.h>
@@ -21,8 +21,8 @@
 #error "virtq needs DPDK 22.11 or later"
 #endif
 
-/* The list of packet types has told its own length since 24.03; before, it
- * ended with RTE_PTYPE_UNKNOWN. */
+/* Since 24.03 the list of packet types comes with its length; before, it ended with
+ * RTE_PTYPE_UNKNOWN. */
 #if RTE_VERSION >= RTE_VERSION_NUM(24, 3, 0, 0)
 #define VIRTQ_PTYPES_ARGS struct rte_eth_dev *dev, size_t *count
 #define VIRTQ_PTYPES_COUNT(n) (*count = (n))
@@ -31,7 +31,7 @@
 #define VIRTQ_PTYPES_COUNT(n) ((void)(n))
 #endif
 
-/* Counters of single queues moved out of struct rte_eth_stats in 25.11. */
+/* Per-queue counters moved out of struct rte_eth_stats in 25.11. */
 #if RTE_VERSION >= RTE_VERSION_NUM(25, 11, 0, 0)
 #define VIRTQ_STATS_ARGS \
 	struct rte_eth_dev *dev, struct rte_eth_stats *stats, struct eth_queue_stats *qstats
@@ -41,8 +41,8 @@
 #define VIRTQ_QSTATS(stats, qstats) (stats)
 #endif
 
-/* A control thread keeps off the lcores' processors: EAL's call for it was
- * renamed in 23.07. */
+/* EAL's call that makes a control thread, which does not run on the lcores' processors,
+ * was renamed in 23.07. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 7, 0, 0)
 #include <rte_thread.h>
 #define VIRTQ_THREAD_RET uint32_t

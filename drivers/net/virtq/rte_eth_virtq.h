@@ -5,9 +5,8 @@
 #define RTE_ETH_VIRTQ_H
 
 /*
- * rte_eth_virtq.h - what an application may want of an eth_virtqX port and
- * ethdev has no call for.  Link with librte_net_virtq (pkg-config
- * librte_net_virtq).
+ * rte_eth_virtq.h - calls for eth_virtqX ports that ethdev does not have.  Link with
+ * librte_net_virtq (pkg-config librte_net_virtq).
  */
 
 #include <stdbool.h>
@@ -23,39 +22,43 @@ struct rte_eth_virtq_info {
 	char connector[108]; /* path of the socket */
 	uint32_t nid;
 	uint32_t max_pairs;                   /* queue pairs of the port */
-	bool connected;                       /* a device said HELLO; the fields below are its */
-	bool running;                         /* its guest's driver is ready */
+	bool connected;                       /* to a device, which the fields below describe */
+	bool running;                         /* the guest's driver is ready */
 	char device[RTE_ETH_VIRTQ_NAME_LEN];  /* id= of the QEMU device */
 	char vm_name[RTE_ETH_VIRTQ_NAME_LEN]; /* -name of the VM, may be empty */
 	uint8_t vm_uuid[16];
-	uint32_t pid; /* of QEMU, as it says */
+	uint32_t pid; /* of QEMU, as it reported */
 	uint8_t guest_mac[6];
 	uint32_t pairs;    /* queue pairs in use, while running */
-	uint64_t features; /* virtio features in force, while running */
+	uint64_t features; /* virtio features negotiated, while running */
 	uint32_t rx_mode;  /* VIRTQ_IPC_RX_* of virtq_ipc.h */
 };
 
 /**
- * Tells who is at the other end of a port.
+ * Describes the device and the guest at the other end of a port.
  *
  * @param port_id
  *   A port of this driver.
  * @param info
- *   Filled in; the caller's.
+ *   Filled in.
  * @return
- *   0, -ENODEV if port_id is none of this driver's, -EINVAL if info is NULL.
+ *   0, -ENODEV if port_id is no port of this driver, -EINVAL if info is NULL.
  *
- * Any thread but a data thread in a hurry: takes the connector's lock.
+ * Any thread; takes a lock of the control thread, so it does not belong into a data path.
  */
 int rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info);
 
 /**
- * Asks the guest to announce itself (gratuitous ARP; virtio 5.1.6.5.4), for
+ * Requests that the guest announces itself (gratuitous ARP; virtio 5.1.6.5.4), for
  * example after the application moved the port to another network.
  *
+ * @param port_id
+ *   A port of this driver.
  * @return
- *   0, -ENODEV if port_id is none of this driver's, -ENOTCONN if no device is
- *   connected, -ENOTSUP if the device cannot.
+ *   0, -ENODEV if port_id is no port of this driver, -ENOTCONN if no device is
+ *   connected, -ENOTSUP if the device does not support it.
+ *
+ * Any thread; see rte_eth_virtq_info_get().
  */
 int rte_eth_virtq_announce(uint16_t port_id);
 

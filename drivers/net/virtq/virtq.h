@@ -5,8 +5,8 @@
 #define VIRTQ_H
 
 /*
- * virtq.h - a port and its queues, as all files of the driver see them.  Nothing of any
- * protocol is in here: how a guest's memory and rings reach a port is a front's business
+ * virtq.h - a port and its queues, as all files of the driver see them.  It does not
+ * depend on a protocol: a front hands a guest's memory and rings to a port
  * (virtq_front.h).
  */
 
@@ -44,7 +44,7 @@ struct virtq_queue_stats {
 	uint64_t notified;  /* both: interrupts sent to the guest */
 };
 
-/* A ring as a front was told of it. */
+/* A ring as a front describes it. */
 struct virtq_ring {
 	struct vring_addr addr;
 	enum guest_space space;
@@ -52,34 +52,34 @@ struct virtq_ring {
 	uint16_t avail; /* where it begins, as vring_config has it */
 	uint16_t used;
 	bool at_used_idx;
-	bool enabled; /* to be served; else it rests at its position */
+	bool enabled; /* to be served; else no vring is made, and the position stays */
 	struct ring_state state;
-	int kick_fd; /* the ring's own; -1: none */
+	int kick_fd; /* owned, as call_fd is; -1: none */
 	int call_fd;
 };
 
-/* One virtqueue of a port.  The first line is all that an idle poll reads. */
+/* One virtqueue of a port.  An idle poll reads only the first cache line. */
 struct virtq_queue {
-	uint32_t active; /* a burst is running; see order.h, D and E */
-	bool cheap_barrier;
+	uint32_t active;    /* a burst is running; D and E of order.h */
+	bool cheap_barrier; /* membarrier(2) is available; D */
 	bool filter;
 	struct virtq_copy_policy copy;
 	uint16_t port_id;
 	void *view; /* struct vring *, NULL while detached */
 	struct rte_mempool *pool;
-	uint64_t rearm;     /* rearm word of a fresh mbuf of this port */
-	uint16_t mbuf_room; /* bytes a fresh mbuf holds */
+	uint64_t rearm;     /* rearm word of a new mbuf of this port */
+	uint16_t mbuf_room; /* bytes that a new mbuf holds */
 	struct virtq_port *port;
-	int wake_fd; /* the control thread's; to report a broken ring */
+	int wake_fd; /* eventfd that wakes the control thread, to report a broken ring */
 
 	struct virtq_queue_stats stats __rte_cache_aligned;
 
-	/* control side, under the connector's lock */
+	/* control thread's, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
-	uint64_t broken;
-	uint16_t index;   /* of the virtqueue (virtio 5.1.2) */
-	uint16_t nb_desc; /* as the application asked; the guest chooses */
-	uint8_t fault;    /* enum vring_fault that was reported; also while the ring rests */
+	uint64_t broken;                                   /* how often, since the last reset */
+	uint16_t index;                                    /* of the virtqueue (virtio 5.1.2) */
+	uint16_t nb_desc; /* that the application requested; the guest chooses the size */
+	uint8_t fault;    /* enum vring_fault that was reported; outlives the vring */
 	struct virtq_ring ring;
 	struct vring_watch watch;
 	struct vring *vring;
@@ -89,15 +89,15 @@ struct ipc_signal;
 struct virtq_connector;
 struct virtq_peer;
 
-/* Events of a port's life, for xstats. */
+/* Events of a port, for xstats. */
 struct virtq_port_counts {
 	uint64_t connects;
 	uint64_t starts;
-	uint64_t lost; /* connections that ended while the guest was running */
+	uint64_t lost; /* connections that ended while the guest's driver was ready */
 	uint64_t broken_rings;
 };
 
-/* dev_private.  Everything but the names is under the connector's lock. */
+/* dev_private.  The connector's lock guards all that changes after the probe. */
 struct virtq_port {
 	TAILQ_ENTRY(virtq_port) next;
 	char name[RTE_ETH_NAME_MAX_LEN];
@@ -106,19 +106,19 @@ struct virtq_port {
 	uint32_t pairs;
 	int lcore_id; /* -1: anywhere */
 	bool rxfilter;
-	uid_t uid; /* also allowed to connect; (uid_t)-1: nobody else */
+	uid_t uid; /* a second user who may connect; (uid_t)-1: none */
 	struct virtq_connector *connector;
 	const struct ipc_signal *signal; /* the connector's; to interrupt guests */
 	struct virtq_peer *peer;         /* NULL: no device connected */
 	bool started;                    /* by the application */
-	bool running;                    /* by the guest */
-	bool lsc_pending;
+	bool running;                    /* the guest's driver is ready */
+	bool lsc_pending;                /* the application's callback is still to be called */
 	struct virtq_log_limit log;
 	uint16_t mtu;
 
 	struct guest_mem *mem;
-	uint64_t features;     /* virtio's, while running */
-	uint32_t num_queues;   /* that the front described, while running */
+	uint64_t features;     /* virtio features negotiated, while running */
+	uint32_t num_queues;   /* rings that the front described, while running */
 	uint32_t pairs_in_use; /* by the guest, while running */
 	struct virtq_rx_filter rx_filter;
 	struct virtq_port_counts count;
@@ -127,13 +127,14 @@ struct virtq_port {
 	struct virtq_queue *queue; /* [2 * pairs], by virtqueue index */
 };
 
-/* Application's queue i: it receives what the guest's transmitq sends. */
+/* Rx queue i of the application: the guest's transmitq i. */
 static inline struct virtq_queue *
 virtq_rxq(struct virtq_port *port, uint16_t i)
 {
 	return &port->queue[2u * i + 1u];
 }
 
+/* Tx queue i of the application: the guest's receiveq i. */
 static inline struct virtq_queue *
 virtq_txq(struct virtq_port *port, uint16_t i)
 {

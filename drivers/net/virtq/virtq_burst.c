@@ -8,7 +8,7 @@
 
 struct variant {
 	const char *name;
-	uint16_t simd; /* bits that it needs of --force-max-simd-bitwidth */
+	uint16_t simd; /* least --force-max-simd-bitwidth that allows it */
 	eth_rx_burst_t rx;
 	eth_tx_burst_t tx;
 	bool (*usable)(void);

@@ -6,10 +6,11 @@
 
 #include <ethdev_driver.h>
 
-/* Chooses the burst functions of a port. */
+/* Sets the burst functions of a port to the fastest variant that the processor and
+ * --force-max-simd-bitwidth allow. */
 void virtq_burst_select(struct rte_eth_dev *dev);
 
-/* Name of the variant in use, for rte_eth_rx_burst_mode_get(). */
+/* Name of the variant in use, for rte_eth_rx_burst_mode_get(); static memory. */
 const char *virtq_burst_name(const struct rte_eth_dev *dev);
 
 uint16_t virtq_rx_scalar(void *queue, struct rte_mbuf **pkts, uint16_t n);

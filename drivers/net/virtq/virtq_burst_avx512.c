@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* Empty on other processors than x86-64. */
+/* Empty unless compiled for x86-64. */
 #ifdef __AVX512F__
 
 #include "virtq_burst.h"

@@ -5,9 +5,9 @@
  * virtq_burst_tmpl.h - the only receive and transmit loops.  Each virtq_burst_*.c
  * includes this, compiled for its own instruction set (lib/vring/isa.h).
  *
- * A batch goes through straight-line passes over local arrays: chains are
- * snapshotted and checked, mbufs taken, bytes copied, used entries written and
- * published.  After the snapshot nothing is read from the guest but payload.
+ * A batch goes through straight-line passes over local arrays: snapshot and check the
+ * chains, allocate mbufs, copy the bytes, write and publish the used entries.  After the
+ * snapshot, only payload is read from guest memory.
  */
 
 #include <sys/eventfd.h>
@@ -15,13 +15,14 @@
 #include "virtq_rx.h"
 #include "virtq_tx.h"
 
-/* The ring, if it is there and ours; a burst that gets it must leave again. */
+/* The ring, if it is attached, ours and not broken, else NULL.  A burst that gets one must
+ * call virtq_leave() or order_leave(). */
 static __rte_always_inline struct vring *
 virtq_enter(struct virtq_queue *q)
 {
 	struct vring *vr;
 
-	/* nobody there: what a port without a guest costs */
+	/* a port without a guest costs no more than this */
 	if (order_acquire_ptr(&q->view) == NULL)
 		return NULL;
 	order_enter(&q->active, q->cheap_barrier);
@@ -38,13 +39,13 @@ virtq_leave(struct virtq_queue *q, const struct vring *vr)
 	bool broken = vr->fault != VRING_OK;
 
 	order_leave(&q->active);
-	/* once a ring: virtq_enter() turns every later burst away */
+	/* once a ring: virtq_enter() does not return a broken one */
 	if (unlikely(broken))
 		(void)eventfd_write(q->wake_fd, 1);
 }
 
-/* A ring that has something for us, or a fault.  Apart, because its batches need
- * a frame on the stack that a poll that finds nothing does not. */
+/* A ring with chains available, or with a fault.  Out of line: its batches need a stack
+ * frame, which an empty poll must not pay for (cells *-empty). */
 static __rte_noinline uint16_t
 virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -58,7 +59,6 @@ virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 	return done;
 }
 
-/* Most polls find nothing: they get no further than this. */
 static __rte_always_inline uint16_t
 virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -73,7 +73,7 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	return virtq_rx_ring(q, vr, pkts, n);
 }
 
-/* Apart for the same reason as virtq_rx_ring(). */
+/* Out of line like virtq_rx_ring(). */
 static __rte_noinline uint16_t
 virtq_tx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {

@@ -33,8 +33,8 @@
 struct virtq_connector {
 	TAILQ_ENTRY(virtq_connector) next;
 	pthread_mutex_t lock;
-	pthread_cond_t called;               /* calling was cleared */
-	const struct virtq_front_ops *front; /* what its peers speak */
+	pthread_cond_t called;               /* `calling` was cleared */
+	const struct virtq_front_ops *front; /* of all its peers */
 	struct ipc_listener *listener;
 	uid_t uid;
 	int epfd;
@@ -43,28 +43,28 @@ struct virtq_connector {
 	pthread_t thread;
 	unsigned int users; /* ports, under connectors_lock */
 	bool stop;
-	bool orphan; /* its own thread removed the last port: the thread frees it */
+	bool orphan; /* its own thread removed the last port, and frees it */
 	bool accept_paused;
 	uint64_t accept_resume_ms;
-	struct virtq_port *calling; /* the application's callback runs for it */
+	struct virtq_port *calling; /* for which the application's callback runs */
 	TAILQ_HEAD(, virtq_port) ports;
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
 	char said[VIRTQ_MAX_SAID][VIRTQ_SAID_LEN];
 	unsigned int said_next;
 	struct virtq_log_limit log;
-	uint64_t watched_ms;
-	uint64_t woken_ms;
+	uint64_t checked_ms;
+	uint64_t watchdog_ms;
 };
 
 static TAILQ_HEAD(, virtq_connector) connectors = TAILQ_HEAD_INITIALIZER(connectors);
 static pthread_mutex_t connectors_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A device that is refused comes again every cinterval seconds: once is enough. */
+/* A device that is refused connects again every cinterval seconds. */
 static void
-complain_once(struct virtq_connector *c, const char *text)
+log_once(struct virtq_connector *c, const char *text)
 {
-	for (unsigned int i = 0; i < VIRTQ_MAX_SAID; i++)
-		if (strcmp(c->said[i], text) == 0)
+	for (unsigned int i = 0; i < VIRTQ_MAX_LOGGED; i++)
+		if (strcmp(c->logged[i], text) == 0)
 			return;
 	snprintf(c->said[c->said_next], VIRTQ_SAID_LEN, "%s", text);
 	c->said_next = (c->said_next + 1) % VIRTQ_MAX_SAID;
@@ -72,7 +72,7 @@ complain_once(struct virtq_connector *c, const char *text)
 		VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
 }
 
-/* Control thread, or after its end. */
+/* Logs why the connection ended, and frees the peer.  Control thread, or after its end. */
 static void
 peer_drop(struct virtq_peer *peer)
 {
@@ -85,9 +85,9 @@ peer_drop(struct virtq_peer *peer)
 	else if (peer->port)
 		VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why);
 	else if (failed)
-		complain_once(c, why);
+		log_once(c, why);
 	TAILQ_REMOVE(&c->peers, peer, next);
-	/* a forked child may hold the socket open, and close() would leave it watched */
+	/* if a forked child holds the socket open, close() does not remove it from epoll */
 	epoll_ctl(c->epfd, EPOLL_CTL_DEL, peer->fd, NULL);
 	peer->ops->close(peer);
 }
@@ -115,34 +115,34 @@ virtq_connector_port(struct virtq_connector *c, uint32_t nid)
 	return NULL;
 }
 
-/* Connected, and has not named a port. */
+/* Connected, but has not named a port. */
 static bool
-is_stranger(const struct virtq_peer *peer)
+is_pending(const struct virtq_peer *peer)
 {
 	return !peer->port && !peer->ops->is_dead(peer);
 }
 
-/* Keeps clients that connect and say nothing from filling the process. */
+/* Limits how many fds clients can take that connect and send nothing. */
 static void
 make_room(struct virtq_connector *c)
 {
 	struct virtq_peer *peer, *oldest = NULL;
-	unsigned int strangers = 0;
+	unsigned int pending = 0;
 
 	TAILQ_FOREACH (peer, &c->peers, next) {
 		if (peer->port)
 			continue;
 		if (!oldest)
 			oldest = peer;
-		strangers++;
+		pending++;
 	}
-	if (strangers < VIRTQ_MAX_STRANGERS)
+	if (pending < VIRTQ_MAX_PENDING)
 		return;
 	oldest->ops->fail(oldest, VIRTQ_CROWD, NULL);
 	peer_drop(oldest);
 }
 
-/* The fd is the front's from here on, also on failure. */
+/* Takes the fd over, also on failure. */
 static void
 peer_add(struct virtq_connector *c, int fd)
 {
@@ -184,8 +184,8 @@ on_listener(struct virtq_connector *c)
 	if (fd >= 0) {
 		peer_add(c, fd);
 	} else if (ipc_accept_exhausted(fd)) {
-		complain_once(c, "the process has no file descriptors left for a new device: "
-				 "raise its limit (ulimit -n)");
+		log_once(c, "the process has no file descriptors left for a new device: "
+			    "raise its limit (ulimit -n)");
 		listener_watch(c, false);
 	}
 }
@@ -198,8 +198,8 @@ on_peer(struct virtq_connector *c, struct virtq_peer *peer)
 	if (peer->ops->is_dead(peer) || peer->ops->input(peer) != 0)
 		peer_drop(peer);
 	else if (peer->port && !had_port)
-		/* a device was accepted: what was wrong before is worth saying again */
-		memset(c->said, 0, sizeof(c->said));
+		/* a device was accepted: errors from now on are new ones */
+		memset(c->logged, 0, sizeof(c->logged));
 }
 
 static void
@@ -215,7 +215,7 @@ on_event(struct virtq_connector *c, const struct epoll_event *ev)
 		on_peer(c, ev->data.ptr);
 }
 
-/* What the guests and the peers may have broken. */
+/* Finds what guests and peers broke. */
 static void
 check_ports(struct virtq_connector *c)
 {
@@ -226,10 +226,9 @@ check_ports(struct virtq_connector *c)
 			port->peer->ops->check(port->peer);
 }
 
-/* Everything that time brings, and after an event what other threads left to this
- * one. */
+/* All that is due; after an event also what other threads left to this one. */
 static void
-keep_house(struct virtq_connector *c, bool event)
+housekeeping(struct virtq_connector *c, bool event)
 {
 	struct virtq_peer *peer, *tmp;
 	struct virtq_port *port;
@@ -237,14 +236,14 @@ keep_house(struct virtq_connector *c, bool event)
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
 		listener_watch(c, true);
-	if (event || now >= c->watched_ms + VIRTQ_WATCH_MS) {
-		c->watched_ms = now;
+	if (event || now >= c->checked_ms + VIRTQ_CHECK_MS) {
+		c->checked_ms = now;
 		check_ports(c);
 	}
-	if (now >= c->woken_ms + VIRTQ_WAKE_MS) {
-		c->woken_ms = now;
+	if (now >= c->watchdog_ms + VIRTQ_WATCHDOG_MS) {
+		c->watchdog_ms = now;
 		TAILQ_FOREACH (port, &c->ports, next)
-			virtq_device_wake(port);
+			virtq_device_watchdog(port);
 	}
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
@@ -255,7 +254,7 @@ keep_house(struct virtq_connector *c, bool event)
 	}
 }
 
-/* Milliseconds until keep_house() has something to do. */
+/* Milliseconds until something is due in housekeeping(); -1: nothing will be. */
 static int
 next_wait(struct virtq_connector *c)
 {
@@ -266,19 +265,19 @@ next_wait(struct virtq_connector *c)
 	if (c->accept_paused)
 		until = c->accept_resume_ms;
 	TAILQ_FOREACH (peer, &c->peers, next)
-		if (is_stranger(peer))
+		if (is_pending(peer))
 			until = RTE_MIN(until, peer->deadline_ms);
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->running)
-			until = RTE_MIN(until, now + VIRTQ_WAKE_MS);
+			until = RTE_MIN(until, now + VIRTQ_WATCHDOG_MS);
 	if (until == UINT64_MAX)
 		return -1;
 	return until > now ? (int)(until - now) : 0;
 }
 
-/* Tells the application about links, without the lock: it may call back. */
+/* Calls the application's link callbacks, without the lock: they may call the driver. */
 static void
-tell_links(struct virtq_connector *c)
+report_links(struct virtq_connector *c)
 {
 	struct virtq_port *port;
 
@@ -330,13 +329,13 @@ control_thread(void *arg)
 		int n;
 
 		pthread_mutex_unlock(&c->lock);
-		/* one event a round: handling it may free what another one points to */
+		/* one event a round: its handler may free what another event points to */
 		n = epoll_wait(c->epfd, &ev, 1, wait);
 		pthread_mutex_lock(&c->lock);
 		if (n == 1)
 			on_event(c, &ev);
-		keep_house(c, n == 1);
-		tell_links(c);
+		housekeeping(c, n == 1);
+		report_links(c);
 	}
 	orphan = c->orphan;
 	pthread_mutex_unlock(&c->lock);
@@ -389,8 +388,8 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	return c;
 }
 
-/* One port less; with the last one the connector leaves the list, and its path is
- * free for a new one.  Returns whether it was the last. */
+/* One port less.  After the last one the connector is off the list, and its path is free
+ * for a new one.  Returns whether it was the last. */
 static bool
 connector_leave(struct virtq_connector *c)
 {
@@ -411,8 +410,8 @@ connector_leave(struct virtq_connector *c)
 	return last;
 }
 
-/* Ends the thread and frees; no port is left, and no lock is held: the thread may
- * be in a callback that takes them. */
+/* Ends the thread and frees the connector, which has no port.  No lock may be held: the
+ * thread may be in a callback that takes it. */
 static void
 connector_end(struct virtq_connector *c)
 {
@@ -429,8 +428,8 @@ connector_end(struct virtq_connector *c)
 	connector_free(c);
 }
 
-/* Puts the control thread on the processors of an lcore, or on that processor
- * where the application does not use the lcore. */
+/* Puts the control thread on the processors of lcore_id, or, if the application does not
+ * use that lcore, on the processor of that number. */
 static int
 pin(struct virtq_connector *c, const struct virtq_port *port)
 {
@@ -498,7 +497,7 @@ virtq_connector_add(struct virtq_port *port, const char *path, const struct virt
 	return ret;
 }
 
-/* With the lock held; the control thread frees the peer. */
+/* Detaches the peer; the control thread frees it.  With the lock held. */
 static void
 disconnect(struct virtq_port *port, const char *text)
 {
@@ -536,11 +535,11 @@ virtq_connector_disconnect(struct virtq_port *port)
 }
 
 void
-virtq_connector_tell_link(struct virtq_port *port)
+virtq_connector_link_changed(struct virtq_port *port)
 {
 	struct virtq_peer *peer = port->peer;
 
-	/* one that does not listen is left to the control thread */
+	/* a peer that cannot be sent to is dropped by the control thread */
 	if (peer && !peer->ops->is_dead(peer) && peer->ops->link(peer) != 0)
 		(void)eventfd_write(port->connector->wake_fd, 1);
 }

@@ -6,7 +6,8 @@
 
 /*
  * virtq_connector.h - a connector: a socket in the file system, the control thread that
- * owns it, the ports that share it and the peers that are connected to it.
+ * owns it, the ports that share it and the peers connected to it.  Any thread of the
+ * application, but no data thread, unless noted otherwise.
  */
 
 #include "virtq.h"
@@ -14,34 +15,35 @@
 struct virtq_front_ops;
 
 /*
- * Puts a port on the connector at path, which is made for that front if it is the first
- * one there.  Returns 0, or -errno after a log line that says what to do.
+ * Adds a port to the connector at path; the first port makes the connector, with that
+ * front.  Returns 0, or -errno after a log line that says what to do.
  */
 int virtq_connector_add(struct virtq_port *port, const char *path,
 			const struct virtq_front_ops *front);
 
-/* Takes the port off again: its peer is told, its rings are let go, and no callback of it
- * runs afterwards.  The last port ends the connector. */
+/* Removes a port: ends its connection, releases its rings and memory, and waits for the end
+ * of a callback that runs for it, unless called from it.  The last port ends the
+ * connector. */
 void virtq_connector_remove(struct virtq_port *port);
 
-/* Ends the connection of the port, if any; the device will connect again. */
+/* Ends the port's connection, if it has one; the device will connect again. */
 void virtq_connector_disconnect(struct virtq_port *port);
 
-/* Asks the guest to announce itself: 0 or -errno (rte_eth_virtq_announce()). */
+/* rte_eth_virtq_announce() for a port: 0 or -errno. */
 int virtq_connector_announce(struct virtq_port *port);
 
 void virtq_connector_lock(struct virtq_port *port);
 void virtq_connector_unlock(struct virtq_port *port);
 const char *virtq_connector_path(const struct virtq_port *port);
 
-/* With the lock held: tells the peer, if there is one, that link or MTU changed. */
-void virtq_connector_tell_link(struct virtq_port *port);
+/* With the lock held: sends the port's link and MTU to its peer, if it has one. */
+void virtq_connector_link_changed(struct virtq_port *port);
 
 /* With the lock held: the port that serves nid, or NULL. */
 struct virtq_port *virtq_connector_port(struct virtq_connector *c, uint32_t nid);
 
-/* With the lock held, in the control thread: closes a peer that is gone, so that another
- * one can come; false if it is not. */
+/* With the lock held, in the control thread: closes the peer if its connection is over, and
+ * frees it; returns whether it did. */
 bool virtq_connector_drop_if_dead(struct virtq_peer *peer);
 
 #endif /* VIRTQ_CONNECTOR_H */

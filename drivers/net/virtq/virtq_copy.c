@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* The one place that knows processors. */
+/* The one file whose decisions depend on the model of the processor. */
 
 #include "virtq_copy.h"
 
@@ -11,7 +11,7 @@
 
 #include <rte_cpuflags.h>
 
-/* AMD's family 1Ah, of which a Zen 5 was measured. */
+/* AMD's family 1Ah, of which one model was measured (doc/benchmarks.md). */
 static bool
 is_amd_1ah(void)
 {
@@ -21,14 +21,15 @@ is_amd_1ah(void)
 	if (!__get_cpuid(0, &eax, &ebx, &ecx, &edx) || ebx != signature_AMD_ebx)
 		return false;
 	__cpuid(1, eax, ebx, ecx, edx);
-	/* family, of which only the greatest has an extension, and that extension */
+	/* base family; only if it is 0xf is the extended family added to it */
 	return (eax >> 8 & 0xf) == 0xf && (eax >> 20 & 0xff) == 0x1a - 0xf;
 #else
 	return false;
 #endif
 }
 
-/* memcpy() of the C library is slower than the scalar leaf where it uses AVX-512. */
+/* Where the C library's memcpy() uses AVX-512, the scalar leaf is faster (cells
+ * *-1518-simd64). */
 static bool
 memcpy_is_faster(void)
 {

@@ -5,10 +5,10 @@
 #define VIRTQ_COPY_H
 
 /*
- * virtq_copy.h - how long packets are copied.  Their lines come from the cache of the
- * other processor, and what brings them fastest differs between processors:
- * virtq_copy_policy_get() decides it once, the paths ask for single decisions.
- * doc/benchmarks.md has the figures (cells *-1518*).
+ * virtq_copy.h - how long packets are copied.  Their cache lines come from the guest's
+ * processor, and what fetches them fastest differs between processor models:
+ * virtq_copy_policy_get() decides it once a port.  doc/benchmarks.md has the figures
+ * (cells *-1518*).
  */
 
 #include <stdbool.h>
@@ -18,23 +18,24 @@
 
 #include "vring_run.h"
 
-/* What "long" means, bytes: for the policy, and for rep movsb, whose start is slow. */
+/* Least length of a long packet, bytes: longer than VIRTQ_LONG for the policy; for rep
+ * movsb, which is slow to start, at least VIRTQ_REP_MOVSB. */
 #define VIRTQ_LONG 512u
 #define VIRTQ_REP_MOVSB 1024u
 
 struct virtq_copy_policy {
-	bool rep_movsb_enq; /* to the guest by the processor's own copy loop */
-	bool prefetch_enq;  /* prefetch the next packet's lines while one is copied */
+	bool rep_movsb_enq; /* copy to the guest with rep movsb */
+	bool prefetch_enq;  /* prefetch the next packet's buffer while one is copied */
 	bool prefetch_deq;
-	bool align;         /* each vector in one line of the guest's */
-	bool memcpy_scalar; /* the scalar leaf calls memcpy(), which has wider vectors */
+	bool align;         /* each vector within one cache line of the guest's buffer */
+	bool memcpy_scalar; /* the scalar leaf calls memcpy(), which has vectors */
 };
 
 /* The policy for this processor. */
 struct virtq_copy_policy virtq_copy_policy_get(void);
 
-/* Copies so that each vector but the first and the last lies in one line of `lines`,
- * which is dst or src: the one that the guest had last. */
+/* Copies in vectors that, but for the first and the last, are each within one cache line
+ * of `lines`, which is dst or src: the guest's buffer. */
 static __rte_always_inline void
 virtq_copy_aligned(void *dst, const void *src, uint32_t len, const void *lines)
 {
@@ -45,7 +46,7 @@ virtq_copy_aligned(void *dst, const void *src, uint32_t len, const void *lines)
 	isa_copy((uint8_t *)dst + skip, (const uint8_t *)src + skip, len - skip);
 }
 
-/* Copies a packet of one piece. */
+/* Copies a packet that is one segment at either end. */
 static __rte_always_inline void
 virtq_copy_packet(const struct virtq_copy_policy *p, void *dst, const void *src, uint32_t len,
 		  const enum vring_dir dir)
@@ -62,8 +63,8 @@ virtq_copy_packet(const struct virtq_copy_policy *p, void *dst, const void *src,
 		isa_copy(dst, src, len);
 }
 
-/* Prefetches the lines of the run's i-th buffer if its packet is long; its first line
- * was prefetched before. */
+/* Prefetches the run's i-th buffer if its packet is long; its first line was prefetched
+ * before. */
 static __rte_always_inline void
 virtq_copy_prefetch(const struct virtq_copy_policy *p, const struct vring_run *run, uint16_t i,
 		    uint16_t n, const enum vring_dir dir)

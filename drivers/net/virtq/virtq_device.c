@@ -16,7 +16,7 @@
 
 #define BIT(n) (1ull << (n))
 
-/* Features that are the front's own business, not the rings'. */
+/* Features that the front end implements: they do not change the rings. */
 #define NET_FEATURES                                                                           \
 	(BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |            \
 	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) | \
@@ -44,8 +44,8 @@ port_queues(const struct virtq_port *port)
 	return 2 * port->pairs;
 }
 
-/* A peer can make its eventfd blocking again and fill it, and so stop the thread
- * that signals it; a read that does not wait empties it. */
+/* A peer can make its eventfd blocking again and fill it, so that the thread that signals
+ * it blocks; a read that cannot block empties it. */
 static void
 call_fd_drain(int fd)
 {
@@ -53,7 +53,7 @@ call_fd_drain(int fd)
 	struct iovec iov = {&value, sizeof(value)};
 
 	if (fd >= 0 && preadv2(fd, &iov, 1, -1, RWF_NOWAIT) < 0)
-		return; /* it was empty: that is not what the burst waits for */
+		return; /* empty: the burst is not blocked in it */
 }
 
 /* E: waits for the burst on q to end.  Bursts take microseconds: one that takes
@@ -131,7 +131,7 @@ ring_config(const struct virtq_port *port, const struct virtq_ring *ring)
 	};
 }
 
-/* Makes the rings that are enabled and not there; none is visible to a burst yet. */
+/* Makes the vrings of enabled rings that have none; no burst uses them yet. */
 static int
 rings_make(struct virtq_port *port, char *err, size_t err_size)
 {
@@ -159,8 +159,8 @@ rings_make(struct virtq_port *port, char *err, size_t err_size)
 	return 0;
 }
 
-/* Hands the rings to the data threads, and interrupts the guest once: the owner
- * before may have died between returning used buffers and the interrupt. */
+/* Hands the vrings to the data threads, and interrupts the guest once for each: the
+ * previous owner may have died after it returned used buffers and before the interrupt. */
 static void
 rings_publish(struct virtq_port *port)
 {
@@ -304,7 +304,7 @@ call_fd_full(int fd)
 	return poll(&p, 1, 0) >= 0 && !(p.revents & POLLOUT);
 }
 
-/* Full: whoever signals it waits, unless it is non-blocking. */
+/* A full eventfd blocks the thread that signals it, unless it is non-blocking. */
 static bool
 any_call_fd_full(const struct virtq_port *port)
 {
@@ -335,7 +335,7 @@ virtq_device_check(struct virtq_port *port)
 }
 
 void
-virtq_device_wake(struct virtq_port *port)
+virtq_device_watchdog(struct virtq_port *port)
 {
 	if (!port->running)
 		return;

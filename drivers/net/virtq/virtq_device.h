@@ -5,12 +5,12 @@
 #define VIRTQ_DEVICE_H
 
 /*
- * virtq_device.h - the guest behind a port, whatever front it came by: its memory, and
- * its rings made, handed to the data threads, taken back and freed.
+ * virtq_device.h - the guest of a port, whatever its front: holds its memory, makes its
+ * rings, hands them to the data threads, takes them back and frees them.
  *
- * A front describes rings in port->queue[i].ring and calls this.  Control thread, or
- * another one of the application, with the connector's lock held.  No call waits longer
- * than a burst takes.
+ * A front describes rings in port->queue[i].ring and calls this.  All calls: with the
+ * connector's lock held, in the control thread or another one of the application, but in
+ * no data thread.  No call waits longer than a burst takes.
  */
 
 #include "virtq.h"
@@ -19,10 +19,10 @@
 uint64_t virtq_device_features(void);
 
 /*
- * From now on the guest's memory is mem, which the device owns; what was there before is
- * unmapped.  Rings that are running go on in it.  Returns 0; or -EINVAL or -ENOMEM with
- * one sentence in err: then the rings do not lie in it, none is running, and the
- * connection has to end.
+ * Replaces the guest's memory by mem, which the device owns from now on, and unmaps the
+ * old one.  Running rings continue in mem.  Returns 0; or -EINVAL or -ENOMEM with one
+ * sentence in err (err_size bytes): a ring is not in mem, no ring is running, and the
+ * caller has to end the connection.
  */
 int virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err,
 			 size_t err_size);
@@ -47,27 +47,29 @@ int virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size
  * rest at the position that is then in their description, and are not enabled. */
 void virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end);
 
-/* The guest's driver has stopped: takes all rings back and closes their eventfds; the
- * memory stays.  The positions are then in the descriptions.  Harmless when repeated. */
+/* The guest's driver has stopped: virtq_device_stop_rings() for all rings, and closes
+ * their eventfds; the memory stays mapped.  Harmless when repeated. */
 void virtq_device_stop(struct virtq_port *port);
 
-/* Forgets the guest, its memory too.  Harmless when repeated. */
+/* Stops, unmaps the guest's memory and clears port->peer.  Harmless when repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
-/* When it returns, no burst touches a ring; the rings themselves stay. */
+/* Takes all rings from the data threads, but does not free them: when this returns, no
+ * burst accesses one. */
 void virtq_device_quiesce(struct virtq_port *port);
 
 /* Reports rings that the guest broke since the last call (log, xstats,
- * virtq_front_ops.broken), and ends the connection if the peer took memory back or filled
- * an eventfd by which its guest is interrupted. */
+ * virtq_front_ops.broken).  Ends the connection if guest memory was lost, or if the peer
+ * filled an eventfd that interrupts its guest. */
 void virtq_device_check(struct virtq_port *port);
 #define VIRTQ_MEMORY_LOST "the guest's memory file was truncated or its hugepages ran out"
 
-/* The watchdog of vring_notify.h; to be called every VIRTQ_WAKE_MS while running. */
-void virtq_device_wake(struct virtq_port *port);
-#define VIRTQ_WAKE_MS 10u
+/* The watchdog of vring_notify.h for all rings; to be called every VIRTQ_WATCHDOG_MS while
+ * the port is running. */
+void virtq_device_watchdog(struct virtq_port *port);
+#define VIRTQ_WATCHDOG_MS 10u
 
-/* ethdev's link state: up while both the application and the guest are there. */
+/* Sets ethdev's link state: up while the port is both started and running. */
 void virtq_device_set_link(struct virtq_port *port);
 
 #endif /* VIRTQ_DEVICE_H */

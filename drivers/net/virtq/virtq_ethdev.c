@@ -15,7 +15,7 @@
 #include "virtq_mbuf.h"
 #include "virtq_stats.h"
 
-/* The longest frame as an MTU. */
+/* The MTU of VIRTQ_MAX_FRAME. */
 #define VIRTQ_MAX_MTU 65535u
 
 static struct virtq_port *
@@ -37,7 +37,7 @@ set_started(struct virtq_port *port, bool started)
 	virtq_connector_lock(port);
 	port->started = started;
 	virtq_device_set_link(port);
-	virtq_connector_tell_link(port);
+	virtq_connector_link_changed(port);
 	virtq_connector_unlock(port);
 }
 
@@ -80,7 +80,7 @@ dev_close(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* Back to what it was after the probe: stopped, and no device connected. */
+/* As after the probe: stopped (by ethdev), and no device connected. */
 static int
 dev_reset(struct rte_eth_dev *dev)
 {
@@ -102,7 +102,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mtu = VIRTQ_MAX_MTU;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	/* the guest chooses the ring; what the application asks for has no effect */
+	/* the guest chooses the ring size; what the application requests has no effect */
 	info->default_rxportconf.ring_size = 256;
 	info->default_txportconf.ring_size = 256;
 	info->default_rxportconf.burst_size = 32;
@@ -151,7 +151,7 @@ tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned 
 	return 0;
 }
 
-/* The queue is the port's: it stays, only the application lets go of it. */
+/* The port owns the queue, so nothing is freed. */
 static void
 rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 {
@@ -164,7 +164,8 @@ tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	dev->data->tx_queues[id] = NULL;
 }
 
-/* The guest's ring while there is one, else what the application asked for. */
+/* Entries of the guest's ring while the port is running, else what the application
+ * requested. */
 static uint16_t
 queue_size(const struct virtq_port *port, const struct virtq_queue *q)
 {
@@ -187,7 +188,7 @@ txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info
 	info->nb_desc = queue_size(dev_port(dev), virtq_txq(dev_port(dev), id));
 }
 
-/* The control thread keeps it up to date. */
+/* virtq_device_set_link() keeps the link status up to date. */
 static int
 link_update(struct rte_eth_dev *dev, int wait)
 {
@@ -203,12 +204,12 @@ mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 
 	virtq_connector_lock(port);
 	port->mtu = mtu;
-	virtq_connector_tell_link(port);
+	virtq_connector_link_changed(port);
 	virtq_connector_unlock(port);
 	return 0;
 }
 
-/* The wire ends at one guest: the port takes all that it sends, in any mode. */
+/* The application receives all that the guest sends, whatever the mode or the address. */
 static int
 mode_set(struct rte_eth_dev *dev)
 {
@@ -268,7 +269,7 @@ burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *
 	return 0;
 }
 
-/* mbufs are free as soon as a burst returns */
+/* a burst frees its mbufs before it returns */
 static int
 tx_done_cleanup(void *queue, uint32_t free_cnt)
 {

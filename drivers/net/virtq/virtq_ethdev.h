@@ -13,8 +13,7 @@
 
 extern const struct eth_dev_ops virtq_ops;
 
-/* A secondary process may look, not touch: the guest's memory is mapped in the primary
- * only. */
+/* A secondary process can only read: the guest's memory is mapped in the primary alone. */
 extern const struct eth_dev_ops virtq_secondary_ops;
 
 #endif /* VIRTQ_ETHDEV_H */

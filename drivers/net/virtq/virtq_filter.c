@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* A packet may begin at an odd address, so its header is not read through DPDK's
- * types, which are aligned to two bytes. */
+/* A packet may begin at an odd address, and DPDK's header types are aligned to two bytes,
+ * so headers are read by bytes. */
 
 #include "virtq_filter.h"
 

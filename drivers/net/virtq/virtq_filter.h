@@ -21,23 +21,23 @@
 #define VIRTQ_RX_NOBCAST (1u << 5)
 #define VIRTQ_RX_UNI_OVERFLOW (1u << 6)   /* the unicast table was too long to carry */
 #define VIRTQ_RX_MULTI_OVERFLOW (1u << 7) /* the multicast table was too long to carry */
-#define VIRTQ_RX_VLAN_FILTER (1u << 8)    /* vlans[] is in force */
+#define VIRTQ_RX_VLAN_FILTER (1u << 8)    /* vlans[] is to be used */
 
-/* What the guest asked to receive. */
+/* What the guest has set through its control queue. */
 struct virtq_rx_filter {
 	uint32_t mode;
 	uint8_t mac[6];
-	uint16_t num_uni;   /* unicast addresses, at the front of macs[] */
+	uint16_t num_uni;   /* unicast addresses, the first of macs[] */
 	uint16_t num_multi; /* multicast addresses, after them */
 	uint8_t macs[VIRTQ_FILTER_MACS][6];
 	uint8_t vlans[VIRTQ_FILTER_VLAN_BYTES]; /* bit (id & 7) of byte (id >> 3) */
 };
 
 /*
- * Whether the guest wants this packet, by the receive mode, address table and
- * VLAN table it has set (virtio 5.1.6.5); used with rxfilter=1.  Data thread,
- * while another one may be replacing rx: a packet at that moment is judged by
- * a mix of both states, as by a network card that is being reprogrammed.
+ * Whether packet m passes the receive mode, address table and VLAN table that the guest
+ * has set (virtio 5.1.6.5); used with rxfilter=1.  Data thread.  The control thread may be
+ * replacing rx: a mix of old and new state then decides, as in a network card that is
+ * being reprogrammed.
  */
 bool virtq_filter_pass(const struct virtq_rx_filter *rx, const struct rte_mbuf *m);
 

@@ -5,9 +5,9 @@
 #define VIRTQ_FRONT_H
 
 /*
- * virtq_front.h - what a front is: the protocol by which a peer hands the memory and
- * the rings of its guest to a port.  A front calls virtq_device.h, which knows no
- * protocol; connector and device call back through these ops alone.
+ * virtq_front.h - a front implements the protocol by which a peer hands the memory and the
+ * rings of its guest to a port.  A front calls virtq_device.h, which depends on no
+ * protocol; connector and device call a front through these ops alone.
  *
  * A new front is one file, virtq_front_<name>.c, with one struct virtq_front_ops that is
  * declared at the end of this header and given to virtq_connector_add() by the probe.
@@ -31,14 +31,14 @@
 struct rte_eth_virtq_info;
 struct virtq_front_ops;
 
-/* One connection.  A front puts its own state behind this. */
+/* One connection.  A front's own state follows it in memory. */
 struct virtq_peer {
 	TAILQ_ENTRY(virtq_peer) next;
 	const struct virtq_front_ops *ops;
 	struct virtq_connector *connector;
-	struct virtq_port *port; /* NULL before the peer named one, and after detach() */
-	int fd;                  /* to be polled; the front's */
-	uint64_t deadline_ms;    /* for naming a port */
+	struct virtq_port *port; /* NULL until the peer names one, and after detach() */
+	int fd;                  /* to be polled; the front owns it */
+	uint64_t deadline_ms;    /* when the peer must have named a port (virtq_now_ms()) */
 };
 
 /* Why this side ends a connection. */
@@ -59,10 +59,11 @@ struct virtq_front_ops {
 	 * NULL.  The fd is the front's, also then. */
 	struct virtq_peer *(*open)(struct virtq_connector *c, int fd);
 
-	/* The fd is readable or was closed.  0, or -1: the connection is over. */
+	/* The fd is readable, or the peer closed it.  Returns 0, or -1 if the connection is
+	 * over. */
 	int (*input)(struct virtq_peer *peer);
 
-	/* Whether the connection is over: it will be closed by the control thread. */
+	/* Whether the connection is over; the control thread then calls close(). */
 	bool (*is_dead)(const struct virtq_peer *peer);
 
 	/*
@@ -72,15 +73,15 @@ struct virtq_front_ops {
 	 */
 	void (*fail)(struct virtq_peer *peer, enum virtq_reason reason, const char *text);
 
-	/* Lets go of the port: memory unmapped, peer->port and port->peer are NULL.
-	 * Harmless when repeated.  Any thread of the application. */
+	/* virtq_device_detach(), and peer->port becomes NULL.  Harmless when repeated.  Any
+	 * thread of the application. */
 	void (*detach)(struct virtq_peer *peer);
 
 	/* Detaches, closes and frees. */
 	void (*close)(struct virtq_peer *peer);
 
-	/* One sentence for the log why it is over; *failed: something was wrong, else the
-	 * peer left or was sent away. */
+	/* One sentence for the log: why the connection is over.  *failed: an error, else the
+	 * peer left or the application ended it. */
 	const char *(*why)(const struct virtq_peer *peer, bool *failed);
 
 	/* Once a second, after an event, and before rings are taken back: calls
@@ -88,23 +89,21 @@ struct virtq_front_ops {
 	 * front itself shares with its peer. */
 	void (*check)(struct virtq_peer *peer);
 
-	/* The port's link or MTU changed.  0, or -1: the connection is over.  Any thread
-	 * of the application. */
+	/* Sends the port's link and MTU.  Returns 0, or -1 if the connection is over.  Any
+	 * thread of the application. */
 	int (*link)(struct virtq_peer *peer);
 
-	/* Asks the guest to announce itself: 0, or -errno (-ENOTCONN: it is over).  Any
-	 * thread of the application. */
+	/* Requests that the guest announces itself: 0, or -errno (-ENOTCONN: the connection
+	 * is over).  Any thread of the application. */
 	int (*announce)(struct virtq_peer *peer);
 
-	/* Virtqueue `queue` was broken by the guest; text says how. */
+	/* Sends that the guest broke virtqueue `queue`; text says how. */
 	void (*broken)(struct virtq_peer *peer, uint16_t queue, const char *text);
 
-	/* Fills in what only the front knows of its peer.  Any thread of the
-	 * application. */
+	/* Fills in the fields of info that the peer sent.  Any thread of the application. */
 	void (*info)(const struct virtq_peer *peer, struct rte_eth_virtq_info *info);
 };
 
-/* The fronts. */
 extern const struct virtq_front_ops virtq_front_ipc;
 
 #endif /* VIRTQ_FRONT_H */

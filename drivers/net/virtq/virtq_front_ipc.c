@@ -44,7 +44,7 @@ _Static_assert(VIRTQ_RX_PROMISC == VIRTQ_IPC_RX_PROMISC &&
 struct ipc_front_peer {
 	struct virtq_peer peer; /* first: what the connector sees */
 	struct ipc_session *session;
-	struct shm_map state; /* the state page of the START in force */
+	struct shm_map state; /* the state page of the last START, while running */
 };
 
 static struct ipc_front_peer *
@@ -72,7 +72,7 @@ link_of(const struct virtq_port *port)
 	};
 }
 
-/* Messages of the device, in the order in which they come (struct ipc_session_ops). */
+/* Messages of the device, in their usual order (struct ipc_session_ops). */
 
 static int
 on_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virtq_ipc_hello_ok *ok,
@@ -159,8 +159,8 @@ state_map(struct ipc_front_peer *ipc, const struct virtq_ipc_start *start, int f
 	return 0;
 }
 
-/* The description of one ring; takes its eventfds, which do not block, as the session
- * has made sure. */
+/* Fills in the description of one ring.  Takes its eventfds over; the session has made
+ * them non-blocking. */
 static void
 ring_take(struct virtq_ring *ring, const struct virtq_ipc_queue *w, struct ring_state state,
 	  int *kick, int *call)
@@ -256,7 +256,7 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 	}
 }
 
-/* More pairs: their rings go on where they rested, or begin. */
+/* The guest uses more pairs: their rings start, or continue at their positions. */
 static int
 pairs_use(struct virtq_port *port, uint32_t pairs, struct ipc_err *err)
 {
@@ -298,7 +298,7 @@ on_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 		ipc_session_fail(s, &err);
 }
 
-/* The device cannot ask for it: HELLO_OK did not offer VIRTQ_IPC_F_LOG. */
+/* The device must not send it: HELLO_OK did not offer VIRTQ_IPC_F_LOG. */
 static int
 on_log(struct ipc_session *s, const struct virtq_ipc_log *log, int *fd, struct ipc_err *err)
 {
@@ -326,7 +326,7 @@ on_counters(struct ipc_session *s, struct virtq_ipc_counters *counters)
 	};
 }
 
-/* The device takes its rings back as soon as it reads the ERROR. */
+/* Before an ERROR is sent: the device takes its rings back as soon as it reads it. */
 static void
 on_failing(struct ipc_session *s)
 {
@@ -344,7 +344,7 @@ static const struct ipc_session_ops session_ops = {
 	.failing = on_failing,
 };
 
-/* What connector and device ask of this front (struct virtq_front_ops). */
+/* Calls of connector and device (struct virtq_front_ops). */
 
 static struct virtq_peer *
 front_open(struct virtq_connector *c, int fd)

@@ -4,7 +4,7 @@
 #ifndef VIRTQ_LOG_H
 #define VIRTQ_LOG_H
 
-/* virtq_log.h - log lines, and a limit for those whose number a peer decides. */
+/* virtq_log.h - log lines, and a rate limit for those that a peer can cause. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,8 +15,8 @@ extern int virtq_logtype;
 #define VIRTQ_LOG(level, fmt, ...) \
 	rte_log(RTE_LOG_##level, virtq_logtype, "virtq: " fmt "\n", ##__VA_ARGS__)
 
-/* A guest that starts and stops in a loop, or a client that comes and goes, may
- * not fill the log: so many lines a minute. */
+/* Lines a minute: a guest that starts and stops in a loop, or a client that connects again
+ * and again, must not fill the log. */
 #define VIRTQ_LOG_LINES 30u
 struct virtq_log_limit {
 	uint64_t since_ms;
@@ -24,18 +24,18 @@ struct virtq_log_limit {
 	uint32_t left_out;
 };
 
-/* Counts a line about `name`; false: it is one too many.  How many were left out is
- * logged when the minute is over. */
+/* Counts a line about `name`; false if it exceeds the limit.  How many did is logged with
+ * the first line after the minute. */
 bool virtq_may_log(struct virtq_log_limit *limit, const char *name);
 
-/* A line about a port whose number a peer decides. */
+/* A rate-limited line about a port. */
 #define VIRTQ_PORT_LOG(level, port, fmt, ...)                                      \
 	do {                                                                       \
 		if (virtq_may_log(&(port)->log, (port)->name))                     \
 			VIRTQ_LOG(level, "%s: " fmt, (port)->name, ##__VA_ARGS__); \
 	} while (0)
 
-/* Milliseconds of a clock that only goes forward. */
+/* Milliseconds of CLOCK_MONOTONIC. */
 uint64_t virtq_now_ms(void);
 
 #endif /* VIRTQ_LOG_H */

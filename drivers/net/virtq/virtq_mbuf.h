@@ -4,7 +4,7 @@
 #ifndef VIRTQ_MBUF_H
 #define VIRTQ_MBUF_H
 
-/* virtq_mbuf.h - what the bursts do to mbufs alone. */
+/* virtq_mbuf.h - setting up and freeing mbufs in bursts.  Data thread. */
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -14,8 +14,7 @@
 
 #include "isa.h"
 
-/* The eight bytes in which a fresh mbuf of a port says where its data begins, that it is
- * used once and in one segment, and where it came from. */
+/* The rearm_data of a new mbuf of a port: data offset, one reference, one segment, port. */
 static inline uint64_t
 virtq_rearm_word(uint16_t port_id)
 {
@@ -31,8 +30,8 @@ virtq_rearm_word(uint16_t port_id)
 	return word;
 }
 
-/* Fields of a new mbuf that holds len bytes in one segment: rearm word, ol_flags,
- * packet_type and pkt_len, data_len to hash.  With vectors they are one store. */
+/* Sets the fields of a new mbuf with len bytes in one segment, from rearm_data to hash:
+ * with vectors, in one store. */
 static __rte_always_inline void
 virtq_rearm(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
 {
@@ -52,7 +51,8 @@ virtq_rearm(struct rte_mbuf *m, uint64_t rearm, uint32_t len)
 #endif
 }
 
-/* Frees n mbufs of one segment; most often they are all of one pool and ours. */
+/* Frees n (at least 1) mbufs of one segment: in one call if all are direct, of one pool and
+ * referenced once, as they are most often. */
 static __rte_always_inline void
 virtq_free_single(struct rte_mbuf **pkts, uint16_t n)
 {

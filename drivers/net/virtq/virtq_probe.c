@@ -61,7 +61,7 @@ parse_connector(const char *key, const char *value, void *opaque)
 	return 0;
 }
 
-/* A number within its limits. */
+/* An argument that is a number, and its limits. */
 struct virtq_number {
 	const char *key;
 	size_t offset; /* of a uint32_t in struct virtq_args */
@@ -99,7 +99,7 @@ parse_number(const char *key, const char *value, void *opaque)
 	return 0;
 }
 
-/* eth_virtq7 serves nid 7, unless nid= says otherwise. */
+/* eth_virtq7 serves nid 7 unless nid= is given. */
 static uint32_t
 nid_of_name(const char *name)
 {
@@ -222,7 +222,7 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	dev->dev_ops = &virtq_ops;
 	virtq_burst_select(dev);
 	virtq_device_set_link(port);
-	/* from here on devices may come */
+	/* devices may connect from here on */
 	ret = virtq_connector_add(port, args->connector, &virtq_front_ipc);
 	if (ret != 0) {
 		rte_free(port->queue);

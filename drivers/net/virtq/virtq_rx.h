@@ -4,7 +4,7 @@
 #ifndef VIRTQ_RX_H
 #define VIRTQ_RX_H
 
-/* virtq_rx.h - packets that the guest sends and the application receives. */
+/* virtq_rx.h - packets that the guest sends and the application receives.  Data thread. */
 
 #include <rte_mbuf.h>
 
@@ -12,8 +12,8 @@
 #include "virtq.h"
 #include "virtq_mbuf.h"
 
-/* Chains further mbufs of `room` bytes each to m, for `more` bytes that do not fit into
- * it; allocated in bulk.  -1 if the pool has not got as many. */
+/* Appends to m as many mbufs of `room` bytes as `more` bytes take, allocated in bulk; -1 if
+ * the pool has too few. */
 static __rte_always_inline int
 virtq_rx_extend(struct rte_mbuf *m, uint32_t more, uint32_t room, struct rte_mempool *pool)
 {
@@ -35,8 +35,8 @@ virtq_rx_extend(struct rte_mbuf *m, uint32_t more, uint32_t room, struct rte_mem
 	return 0;
 }
 
-/* Copies len bytes from the chain, skipping the first `skip`, to the tail of m,
- * with as many further mbufs as it takes.  -1 if the pool is empty. */
+/* Copies len bytes from the chain, after its first `skip`, to the empty mbuf m and as many
+ * more mbufs of `room` bytes as it takes; -1 if the pool has too few. */
 static __rte_always_inline int
 virtq_rx_copy(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mbuf *m,
 	      struct rte_mempool *pool, uint32_t room)
@@ -68,7 +68,7 @@ virtq_rx_copy(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct r
 	}
 }
 
-/* What is wrong with a chain as a packet: NULL, or the counter to raise. */
+/* The counter to increment if the chain is no valid packet, else NULL. */
 static __rte_always_inline uint64_t *
 virtq_rx_reject(struct virtq_queue *q, const struct vring *vr, const struct vring_chain *c)
 {
@@ -90,7 +90,7 @@ virtq_rx_alloc(struct virtq_queue *q, struct rte_mbuf **m, uint16_t n)
 	return n;
 }
 
-/* A packet for which the pool ran dry, once more. */
+/* Tries a packet again for which the pool was empty; NULL if it still is. */
 static __rte_noinline struct rte_mbuf *
 virtq_rx_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct rte_mempool *pool,
 	       uint32_t room)
@@ -104,6 +104,7 @@ virtq_rx_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct 
 	return m;
 }
 
+/* Packets of any chains.  Returns how many were received. */
 static __rte_always_inline uint16_t
 virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	       const bool packed)
@@ -140,8 +141,8 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 			q->stats.nombuf++;
 			if (i > 0)
 				break;
-			/* what we hold may be what it lacks; if not, it is dropped: the
-			 * pool may never have as many */
+			/* The spare mbufs may be enough for it.  If not, it is dropped: the
+			 * pool may never have as many. */
 			rte_pktmbuf_free_bulk(spare, left);
 			left = 0;
 			n = 1;
@@ -170,7 +171,8 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	return got;
 }
 
-/* Packets that are one chain of a run and fit into one mbuf each. */
+/* Packets that are one chain of a run and fit into one mbuf each.  Returns how many were
+ * received; 0: virtq_rx_batch() has to try. */
 static __rte_always_inline uint16_t
 virtq_rx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	     const bool packed)
@@ -212,8 +214,8 @@ virtq_rx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, ui
 	return n;
 }
 
-/* Whatever is no run.  Out of line, as all general paths are: a batch takes 20 kB of
- * stack, and a burst of one packet would pay for it. */
+/* All that is no run.  Out of line: a batch needs a large stack frame, which a burst of one
+ * packet must not pay for. */
 static __rte_noinline uint16_t
 virtq_rx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {

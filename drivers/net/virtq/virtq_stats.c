@@ -7,7 +7,7 @@
 
 #include "order.h"
 
-/* The data thread goes on counting: a reset remembers where it stood. */
+/* Only the data thread writes its counters: a reset stores their values as the base. */
 
 static struct virtq_queue_stats
 since_reset(const struct virtq_queue *q)
@@ -20,7 +20,7 @@ since_reset(const struct virtq_queue *q)
 	return out;
 }
 
-/* A queue that the application has not set up does not count for it. */
+/* Of the port's queues, those that the application configured. */
 static uint16_t
 queues(const struct virtq_port *port, uint16_t configured)
 {

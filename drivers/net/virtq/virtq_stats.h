@@ -4,7 +4,7 @@
 #ifndef VIRTQ_STATS_H
 #define VIRTQ_STATS_H
 
-/* virtq_stats.h - statistics and xstats of a port, as ethdev asks for them. */
+/* virtq_stats.h - statistics and xstats of a port: ops of ethdev. */
 
 #include "virtq.h"
 
@@ -14,13 +14,14 @@ int virtq_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsi
 int virtq_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 			   unsigned int n);
 
-/* Of all queues of one direction, since the last reset. */
+/* Sums of all queues of one direction, since the last reset. */
 struct virtq_totals {
 	uint64_t packets;
 	uint64_t bytes;
 	uint64_t dropped;
 };
 
+/* rx and tx are filled in.  Any thread. */
 void virtq_totals_get(struct virtq_port *port, struct virtq_totals *rx, struct virtq_totals *tx);
 
 #endif /* VIRTQ_STATS_H */

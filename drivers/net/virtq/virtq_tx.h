@@ -19,8 +19,9 @@
 #include "virtq_tx_long.h"
 #include "vring_hdr.h"
 
-/* The packets from the first on that are one segment and fit into their chain, whose
- * first lines are prefetched; leaves in run->len how much each gets. */
+/* Returns how many packets, from the first on, are one segment and fit into their chains.
+ * Prefetches the first cache lines of those chains and sets run->len to the bytes that
+ * each packet takes. */
 static __rte_always_inline uint16_t
 virtq_tx_fits(struct rte_mbuf **pkts, uint16_t n, uint32_t hdr, struct vring_run *run)
 {
@@ -38,6 +39,7 @@ virtq_tx_fits(struct rte_mbuf **pkts, uint16_t n, uint32_t hdr, struct vring_run
 	return i;
 }
 
+/* Returns how many packets were sent; 0: virtq_tx_batch() has to try. */
 static __rte_always_inline uint16_t
 virtq_tx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	     const bool packed)
@@ -85,10 +87,10 @@ struct virtq_tx_plan {
 enum virtq_fit {
 	VIRTQ_FITS,
 	VIRTQ_NEVER_FITS, /* longer than the guest's buffers allow */
-	VIRTQ_NOT_NOW,    /* no more buffers, no more room in the batch, or a fault */
+	VIRTQ_NOT_NOW,    /* no buffer available, the batch is full, or a fault */
 };
 
-/* Ring slots of the chains of the batch before the i-th. */
+/* Ring slots of the batch's chains before the i-th. */
 static __rte_always_inline uint16_t
 virtq_tx_slots(const struct vring_batch *b, uint16_t i)
 {
@@ -112,7 +114,7 @@ virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32
 	do {
 		const struct vring_chain *c = &b->chain[i];
 
-		/* all of the ring and not the packet's end: it never gets more */
+		/* the whole ring is too small, and there is never more */
 		if (virtq_tx_slots(b, i) - from == vr->size)
 			return VIRTQ_NEVER_FITS;
 		if (i == b->nchain &&
@@ -130,9 +132,9 @@ virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32
 	return room < need ? VIRTQ_NEVER_FITS : VIRTQ_FITS;
 }
 
-/* Prefetches the line that each chain of a packet begins in, and the one behind the
- * header: any buffer may have been the first of a packet when the guest had it last, and
- * have had its header read. */
+/* Prefetches the first cache line of each chain of a packet, and the line after the
+ * header.  Every chain's: the guest's processor has the first line of a buffer that began
+ * a packet when it was last used, because the guest read the header there. */
 static __rte_always_inline void
 virtq_tx_prefetch(const struct vring *vr, const struct vring_batch *b,
 		  const struct virtq_tx_plan *p)
@@ -144,14 +146,14 @@ virtq_tx_prefetch(const struct vring *vr, const struct vring_batch *b,
 		vring_prefetch_write(b->seg[b->chain[k].first].addr);
 }
 
-/* Where a copy from a packet stands. */
+/* The next byte of a packet to be copied. */
 struct virtq_tx_from {
 	const struct rte_mbuf *m;
-	uint32_t off; /* in m, less than its data_len, or the packet is at its end */
+	uint32_t off; /* in m; less than its data_len but at the packet's end */
 };
 
-/* Copies the next `todo` bytes of a packet into a chain's pieces, from byte `off` of its
- * first piece on; the chain has room for them. */
+/* Copies the next `todo` bytes of a packet into a chain, which has room for them, from its
+ * byte `off` on. */
 static __rte_always_inline void
 virtq_tx_copy_chain(const struct vring_seg *seg, uint32_t off, uint32_t todo,
 		    struct virtq_tx_from *from)
@@ -177,8 +179,8 @@ virtq_tx_copy_chain(const struct vring_seg *seg, uint32_t off, uint32_t todo,
 	}
 }
 
-/* Copies a packet after its header into its chains, and leaves in their len how much
- * each got. */
+/* Writes header and packet into the packet's chains, and sets their len to the bytes
+ * written. */
 static __rte_always_inline void
 virtq_tx_copy(const struct vring *vr, struct vring_batch *b, const struct virtq_tx_plan *p)
 {
@@ -196,22 +198,22 @@ virtq_tx_copy(const struct vring *vr, struct vring_batch *b, const struct virtq_
 	}
 }
 
-/* What a batch did with its packets. */
+/* What a batch does with its packets. */
 struct virtq_tx_done {
-	uint16_t taken;  /* of pkts: sent or dropped */
-	uint16_t plans;  /* to be sent */
-	uint16_t chains; /* that they fill */
+	uint16_t taken;  /* packets to be sent or dropped */
+	uint16_t plans;  /* packets to be sent */
+	uint16_t chains; /* that those fill */
 	uint32_t filtered, oversize, no_buffer;
 };
 
-/* Which chains of the batch each packet fills.  *more is cleared when it makes no sense
- * to go on after this batch. */
+/* Plans which chains each packet fills, and adds them to the batch.  *more becomes false if
+ * another batch cannot send more. */
 static __rte_always_inline struct virtq_tx_done
 virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
 	      struct rte_mbuf **pkts, uint16_t n, struct virtq_tx_plan *plan, bool *more,
 	      const bool mergeable, const bool packed)
 {
-	/* one more than fit: what is beyond a full batch is there, and not "no buffer" */
+	/* one more than a batch holds, to tell a full batch from "no buffer" */
 	const uint16_t avail = vring_any_available(vr, VRING_BATCH + 1, packed);
 	struct virtq_tx_done d = {0};
 
@@ -235,7 +237,7 @@ virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
 			continue;
 		}
 		if (fit == VIRTQ_NOT_NOW) {
-			/* a batch that was full may go on in the next one */
+			/* after a full batch the next one may go on */
 			*more = b->full;
 			d.no_buffer = !b->full && vr->fault == VRING_OK;
 			break;
@@ -261,7 +263,8 @@ virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	d = virtq_tx_plan(q, vr, &b, pkts, n, plan, more, mergeable, packed);
 	vring_run_prefetch_used(vr, d.chains, packed);
 	for (uint16_t k = 0; k < d.plans; k++) {
-		/* a process that was stopped here writes one packet more, not 32 */
+		/* if the device took the ring while this process was stopped here, at most
+		 * one packet more is written, not the whole batch */
 		if (unlikely(!vring_is_ours(vr)))
 			break;
 		virtq_tx_copy(vr, &b, &plan[k]);
@@ -283,7 +286,7 @@ virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	return d.taken;
 }
 
-/* Out of line: see virtq_rx_general(). */
+/* Out of line like virtq_rx_general(). */
 static __rte_noinline uint16_t
 virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		 bool *more)

@@ -38,8 +38,8 @@ virtq_tx_run_chains(const struct vring_run *run, uint16_t first, uint16_t have, 
 	return 0;
 }
 
-/* Copies a packet into the run's chains from k on, the first `off` bytes of which are the
- * header's, and leaves in their len how much each got. */
+/* Copies a packet into the run's chains from k on, after the first `off` bytes, which are
+ * the header's, and sets their len to the bytes written. */
 static __rte_always_inline void
 virtq_tx_run_copy(struct vring_run *run, uint16_t k, uint32_t off, const struct rte_mbuf *m)
 {
@@ -67,10 +67,8 @@ virtq_tx_run_copy(struct vring_run *run, uint16_t k, uint32_t off, const struct 
 	}
 }
 
-/* Shares out the `have` chains of a run among packets, as far as they go: count[] chains
- * each.  Prefetches the line that each chain begins in: any buffer may have been the first
- * of a packet when the guest had it last, and have had its header read.  Returns for how
- * many packets they do. */
+/* Plans how many of the run's `have` chains each packet fills: count[].  Prefetches their
+ * first cache lines as virtq_tx_prefetch() does.  Returns how many packets fit. */
 static __rte_always_inline uint16_t
 virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 		  const struct vring_run *run, uint16_t have, uint16_t *count)
@@ -104,7 +102,7 @@ virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t
 	vring_run_prefetch_used(vr, have, packed);
 	*used = 0;
 	for (i = 0; i < n; i++) {
-		/* a process that was stopped here writes one packet more, not all */
+		/* as in virtq_tx_batch() */
 		if (unlikely(!vring_is_ours(vr)))
 			return 0;
 		vring_hdr_put(run->host[*used], vr->hdr_len, count[i]);
