@@ -13,10 +13,15 @@ layering:
 	@mkdir -p $(B)
 	$(Q)$(PYTHON) mk/layering.py $(B)/includes.dot
 
+.PHONY: doc-check words
+
 # The messages that doc/ explains are those that the sources print.
-.PHONY: doc-check
 doc-check:
 	$(Q)$(PYTHON) mk/doc-messages.py
+
+# The field's words, not our own.
+words:
+	$(Q)mk/words.sh
 
 models:
 	$(Q)mk/model.sh

@@ -142,7 +142,7 @@ need all make -j"$(nproc)" all
 # The sanitizers take longer than all the others together.
 # shellcheck disable=SC2046
 beside $(units asan)
-for name in layering format-check wire-check doc-check bench-test models $(units tests); do
+for name in layering format-check wire-check doc-check words bench-test models $(units tests); do
 	step "$name"
 done
 counted loopback

@@ -21,14 +21,14 @@
 #include "virtq_front.h"
 
 /* Connections that have not named a port yet; beyond it the oldest is let go. */
-#define VIRTQ_MAX_STRANGERS 32u
+#define VIRTQ_MAX_PENDING 32u
 /* How long to leave the listener alone when the process is out of fds. */
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
 /* How often a running guest's memory is looked after. */
-#define VIRTQ_WATCH_MS 1000u
+#define VIRTQ_CHECK_MS 1000u
 /* Complaints that are remembered so as not to be repeated. */
-#define VIRTQ_MAX_SAID 16u
-#define VIRTQ_SAID_LEN 240u
+#define VIRTQ_MAX_LOGGED 16u
+#define VIRTQ_LOGGED_LEN 240u
 
 struct virtq_connector {
 	TAILQ_ENTRY(virtq_connector) next;
@@ -49,8 +49,8 @@ struct virtq_connector {
 	struct virtq_port *calling; /* for which the application's callback runs */
 	TAILQ_HEAD(, virtq_port) ports;
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
-	char said[VIRTQ_MAX_SAID][VIRTQ_SAID_LEN];
-	unsigned int said_next;
+	char logged[VIRTQ_MAX_LOGGED][VIRTQ_LOGGED_LEN];
+	unsigned int logged_next;
 	struct virtq_log_limit log;
 	uint64_t checked_ms;
 	uint64_t watchdog_ms;
@@ -66,8 +66,8 @@ log_once(struct virtq_connector *c, const char *text)
 	for (unsigned int i = 0; i < VIRTQ_MAX_LOGGED; i++)
 		if (strcmp(c->logged[i], text) == 0)
 			return;
-	snprintf(c->said[c->said_next], VIRTQ_SAID_LEN, "%s", text);
-	c->said_next = (c->said_next + 1) % VIRTQ_MAX_SAID;
+	snprintf(c->logged[c->logged_next], VIRTQ_LOGGED_LEN, "%s", text);
+	c->logged_next = (c->logged_next + 1) % VIRTQ_MAX_LOGGED;
 	if (c->listener && virtq_may_log(&c->log, ipc_listener_path(c->listener)))
 		VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
 }
@@ -247,7 +247,7 @@ housekeeping(struct virtq_connector *c, bool event)
 	}
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
-		if (is_stranger(peer) && now >= peer->deadline_ms)
+		if (is_pending(peer) && now >= peer->deadline_ms)
 			peer->ops->fail(peer, VIRTQ_TIMEOUT, NULL);
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);

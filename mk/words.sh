@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+#
+# usage: words.sh
+#
+# The field's words: prints each line of the sources and the documents that has one of
+# ours instead, and fails if there is one.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+# what is said                                  should be
+# ask for the lines, look ahead                 prefetch
+# give back                                     return used buffers
+# quiet, loud, heard                            interrupts disabled, enabled, found enabled
+# tell the guest                                interrupt the guest
+# plain C, by call                              scalar, memcpy
+strays='ask(s|ed|ing)? for (the |its |their |a )?(first |next )?lines?\b|\blook(s|ed)? ahead\b|'
+strays="$strays"'\bg(i|a)ves? (them |it |buffers |chains )?back\b|\bgiven back\b|\bplain C\b|\bby call\b|'
+strays="$strays"'\bquiet(ly)?\b|\bloud\b|\bheard\b|\b(tell|tells|told) the guest\b'
+
+# shellcheck disable=SC2046
+! grep -nHiE "$strays" $(git ls-files -co --exclude-standard -- 'lib/*.[ch]' 'drivers/*.[ch]' \
+	'examples/*.c' 'doc/*.md' README.md ':!lib/include/virtq_ipc.h')
