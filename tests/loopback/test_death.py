@@ -36,11 +36,15 @@ def keep_alive(pmd, guest, timeout=150):
 def test_killed_at_random(lab, pmd):
     """Both formats, in two ports of one testpmd."""
     packed = Guest(lab, "--nid=1", "--packed", "--reconnect", "--ms=3600000", "--size=60-1518")
+    until("the packed guest is there", 60, lambda: pmd.link_up(1))
     split = keep_alive(pmd, Guest(lab, "--nid=0", "--kill=any", "--kills=3", "--packets=2000",
                                   "--size=60-1518"))
+    until("the packed guest is there again", 60, lambda: pmd.link_up(1))
     packed.end()
     packed = packed.result()[0]
-    assert split["reconnects"] == packed["reconnects"] == 3
+    assert split["reconnects"] == 3
+    # the other guest's next kill may come before this one is back from the last
+    assert 1 <= packed["reconnects"] <= 3
     assert packed["received"] > 2000
 
 
