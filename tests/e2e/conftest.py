@@ -16,7 +16,7 @@ LOGS = core.TOP / "build" / "e2e-logs"
 def pytest_configure(config):
     core.raise_on_signals(KeyboardInterrupt)
     # It polls, whether or not there is anything to do: guests and traffic go first.
-    Testpmd.nice = 10
+    Testpmd.nice = 3
     config.addinivalue_line("markers", "timeout(seconds): bound of one test")
 
 
