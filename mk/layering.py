@@ -38,7 +38,7 @@ FOREIGN = [
     (r"lib/include/virtio_abi\.h", r"(?!stdint\.h)", "virtio_abi.h includes <stdint.h> alone"),
     (DRIVER + r"(?!virtq_front_ipc\.c)", r"virtq_ipc\.h|ipc_session\.h",
      "only virtq_front_ipc.c knows the ipc wire"),
-    (DRIVER + r"virtq_(device|copy|filter|mbuf|rx|tx|burst)", r"virtq_connector\.h",
+    (DRIVER + r"virtq_(device|map|copy|filter|mbuf|rx|tx|burst)", r"virtq_connector\.h",
      "device and data path do not know the connector"),
     (DRIVER + r"virtq_(copy|filter|mbuf|rx|tx|burst)", r"virtq_(device|front)\.h",
      "the data path knows rings and mbufs alone"),

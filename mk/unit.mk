@@ -7,7 +7,7 @@
 
 UNIT_SUITES := $(patsubst tests/unit/%/,%,$(filter %/,$(wildcard tests/unit/*/)))
 UNIT_SUITES := $(foreach s,$(UNIT_SUITES),$(if $(wildcard tests/unit/$(s)/*.c),$(s)))
-UNIT_DRIVER := burst
+UNIT_DRIVER := burst queues
 UNIT_PLAIN := $(UNIT_SUITES:%=$(B)/tests/unit-%)
 UNIT_ASAN := $(UNIT_SUITES:%=$(B)/asan/unit-%)
 UNIT_TESTS := $(UNIT_PLAIN) $(UNIT_ASAN)
@@ -15,6 +15,8 @@ UNIT_COMMON := $(wildcard tests/unit/*.c)
 
 # The client's checks of messages are vguest's; the suite of lib/ipc tests both ends.
 UNIT_ALSO_ipc := tests/vguest/vg_msg.c
+# mbufs without EAL
+UNIT_ALSO_queues := tests/unit/burst/pool.c
 unit_src = $(sort $(wildcard tests/unit/$(1)/*.c)) $(UNIT_COMMON) $(UNIT_ALSO_$(1))
 UNIT_SRC := $(sort $(foreach s,$(UNIT_SUITES),$(call unit_src,$(s))))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)

@@ -21,7 +21,7 @@ extern "C" {
 struct rte_eth_virtq_info {
 	char connector[108]; /* path of the socket */
 	uint32_t nid;
-	uint32_t max_pairs;                   /* queue pairs of the port */
+	uint32_t max_queues; /* queues each way that the application may configure */
 	bool connected;                       /* to a device, which the fields below describe */
 	bool running;                         /* the guest's driver is ready */
 	char device[RTE_ETH_VIRTQ_NAME_LEN];  /* id= of the QEMU device */
@@ -61,6 +61,34 @@ int rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info);
  * Any thread; see rte_eth_virtq_info_get().
  */
 int rte_eth_virtq_announce(uint16_t port_id);
+
+struct rte_eth_virtq_queue_event {
+	uint16_t pair; /* of the guest */
+	bool rx;       /* from where the application receives; else, to which it sends */
+	bool enabled;  /* the guest uses it */
+};
+
+/**
+ * Says which ring of the guest came into use or went out of use.  To be called in a
+ * callback for RTE_ETH_EVENT_QUEUE_STATE (rte_eth_dev_callback_register()) until it
+ * returns -ENOENT: one event may stand for several changes.  A ring that changed and
+ * changed back meanwhile is not reported.
+ *
+ * The driver needs nothing of this: rx queue i of n serves pairs i, i + n, i + 2n, ...
+ * of the guest, and a tx queue whose pair the guest does not use sends by one that it
+ * does.
+ *
+ * @param port_id
+ *   A port of this driver.
+ * @param event
+ *   Filled in.
+ * @return
+ *   0, -ENOENT if nothing changed since the last call, -ENODEV if port_id is no port of
+ *   this driver, -EINVAL if event is NULL.
+ *
+ * Any thread, also in the callback; see rte_eth_virtq_info_get().
+ */
+int rte_eth_virtq_queue_event_get(uint16_t port_id, struct rte_eth_virtq_queue_event *event);
 
 #ifdef __cplusplus
 }

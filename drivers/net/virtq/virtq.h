@@ -17,6 +17,7 @@
 
 #include <rte_ether.h>
 #include <rte_mempool.h>
+#include <rte_spinlock.h>
 
 #include "compat.h"
 #include "guest_mem.h"
@@ -26,8 +27,9 @@
 #include "vring.h"
 #include "vring_notify.h"
 
+/* Queue pairs of a guest; queues each way of an application. */
 #define VIRTQ_MAX_PAIRS 128u
-#define VIRTQ_MAX_QUEUES (2u * VIRTQ_MAX_PAIRS)
+#define VIRTQ_MAX_VQS (2u * VIRTQ_MAX_PAIRS)
 
 /* Longest frame either way: 64 KiB of payload, Ethernet header, two tags. */
 #define VIRTQ_MAX_FRAME (65535u + RTE_ETHER_HDR_LEN + 2u * 4u)
@@ -58,31 +60,53 @@ struct virtq_ring {
 	int call_fd;
 };
 
-/* One virtqueue of a port.  An idle poll reads only the first cache line. */
+/*
+ * A virtqueue of the guest.  The control thread's, under the connector's lock; data
+ * threads access `vring`, `next` and `lock` of those that are in a queue's `many`.
+ */
+struct virtq_vq {
+	struct virtq_ring ring;
+	struct vring *vring; /* NULL: not made */
+	struct virtq_vq *next; /* circular: those that one rx queue serves */
+	struct vring_watch watch;
+	uint32_t senders;    /* tx queues that send by it */
+	uint16_t index;      /* of the virtqueue (virtio 5.1.2) */
+	uint8_t fault;       /* enum vring_fault that was reported; outlives the vring */
+	bool fresh;          /* made, and the guest not interrupted since */
+	bool reported;       /* in use, as the application knows it */
+	rte_spinlock_t lock; /* held by a tx burst while senders > 1 */
+} __rte_cache_aligned;
+
+/*
+ * One queue of the application.  An idle poll reads only the first cache line.
+ *
+ * `view` is the ring of a queue that has one for itself; else `many` is the first of those
+ * that an rx queue serves in turn, or the one that a tx queue shares.  Both are NULL while
+ * the guest has none for this queue.
+ */
 struct virtq_queue {
 	uint32_t active;    /* a burst is running; D and E of order.h */
 	bool cheap_barrier; /* membarrier(2) is available; D */
 	bool filter;
 	struct virtq_copy_policy copy;
 	uint16_t port_id;
-	void *view; /* struct vring *, NULL while detached */
+	void *view; /* struct vring * */
+	void *many; /* struct virtq_vq * */
 	struct rte_mempool *pool;
 	uint64_t rearm;     /* rearm word of a new mbuf of this port */
 	uint16_t mbuf_room; /* bytes that a new mbuf holds */
-	struct virtq_port *port;
 	int wake_fd; /* eventfd that wakes the control thread, to report a broken ring */
+
+	struct virtq_port *port;
+	struct virtq_vq *turn; /* the data thread's: which of `many` is next */
 
 	struct virtq_queue_stats stats __rte_cache_aligned;
 
 	/* control thread's, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
-	uint64_t broken;                                   /* how often, since the last reset */
-	uint16_t index;                                    /* of the virtqueue (virtio 5.1.2) */
-	uint16_t nb_desc; /* that the application requested; the guest chooses the size */
-	uint8_t fault;    /* enum vring_fault that was reported; outlives the vring */
-	struct virtq_ring ring;
-	struct vring_watch watch;
-	struct vring *vring;
+	uint64_t broken;                                   /* rings, since the last reset */
+	uint16_t nb_desc;    /* that the application requested; the guest chooses the size */
+	struct virtq_vq *vq; /* tx: by which it sends */
 } __rte_cache_aligned;
 
 struct ipc_signal;
@@ -103,7 +127,7 @@ struct virtq_port {
 	char name[RTE_ETH_NAME_MAX_LEN];
 	uint16_t port_id;
 	uint32_t nid;
-	uint32_t pairs;
+	uint32_t max_queues; /* each way, that the application may configure */
 	int lcore_id; /* -1: anywhere */
 	bool rxfilter;
 	uid_t uid; /* a second user who may connect; (uid_t)-1: none */
@@ -113,32 +137,37 @@ struct virtq_port {
 	bool started;                    /* by the application */
 	bool running;                    /* the guest's driver is ready */
 	bool lsc_pending;                /* the application's callback is still to be called */
+	bool queues_pending;             /* the same for RTE_ETH_EVENT_QUEUE_STATE */
 	struct virtq_log_limit log;
 	uint16_t mtu;
 
 	struct guest_mem *mem;
 	uint64_t features;     /* virtio features negotiated, while running */
-	uint32_t num_queues;   /* rings that the front described, while running */
+	uint32_t num_vqs;      /* virtqueues that the front described, while running */
 	uint32_t pairs_in_use; /* by the guest, while running */
 	struct virtq_rx_filter rx_filter;
 	struct virtq_port_counts count;
 	struct virtq_port_counts count_base;
 
-	struct virtq_queue *queue; /* [2 * pairs], by virtqueue index */
+	uint32_t num_rxq; /* queues of the application that serve rings */
+	uint32_t num_txq;
+	struct virtq_queue *rxq; /* [max_queues] */
+	struct virtq_queue *txq; /* [max_queues] */
+	struct virtq_vq *vq;     /* [VIRTQ_MAX_VQS], by virtqueue index */
 };
 
-/* Rx queue i of the application: the guest's transmitq i. */
-static inline struct virtq_queue *
-virtq_rxq(struct virtq_port *port, uint16_t i)
+/* The guest's receiveq of a pair: where the application sends. */
+static inline struct virtq_vq *
+virtq_receiveq(struct virtq_port *port, uint32_t pair)
 {
-	return &port->queue[2u * i + 1u];
+	return &port->vq[2u * pair];
 }
 
-/* Tx queue i of the application: the guest's receiveq i. */
-static inline struct virtq_queue *
-virtq_txq(struct virtq_port *port, uint16_t i)
+/* The guest's transmitq of a pair: from where the application receives. */
+static inline struct virtq_vq *
+virtq_transmitq(struct virtq_port *port, uint32_t pair)
 {
-	return &port->queue[2u * i];
+	return &port->vq[2u * pair + 1u];
 }
 
 #endif /* VIRTQ_H */

@@ -15,33 +15,66 @@
 #include "virtq_rx.h"
 #include "virtq_tx.h"
 
-/* The ring, if it is attached, ours and not broken, else NULL.  A burst that gets one must
- * call virtq_leave() or order_leave(). */
+/* Descriptors that one burst may read, more than one batch of them: a guest whose chains
+ * are long gets smaller bursts, and cannot hold up the other ports of this lcore. */
+#define VIRTQ_BURST_DESCS (2u * VRING_BATCH_DESCS)
+
+static __rte_always_inline bool
+virtq_is_usable(const struct vring *vr)
+{
+	return vring_is_ours(vr) && vr->fault == VRING_OK;
+}
+
+/* The queue's only ring, if it is attached, ours and not broken, else NULL.  A burst that
+ * gets one must call virtq_leave() or order_leave(). */
 static __rte_always_inline struct vring *
 virtq_enter(struct virtq_queue *q)
 {
 	struct vring *vr;
 
-	/* a port without a guest costs no more than this */
-	if (order_acquire_ptr(&q->view) == NULL)
-		return NULL;
 	order_enter(&q->active, q->cheap_barrier);
 	vr = order_acquire_ptr(&q->view);
-	if (likely(vr != NULL && vring_is_ours(vr) && vr->fault == VRING_OK))
+	if (likely(vr != NULL && virtq_is_usable(vr)))
 		return vr;
 	order_leave(&q->active);
 	return NULL;
 }
 
-static __rte_always_inline void
-virtq_leave(struct virtq_queue *q, const struct vring *vr)
+/* The first of the rings that the queue serves in turn, or the one that it shares; NULL:
+ * there is none.  A burst that gets one must call virtq_leave(). */
+static __rte_always_inline struct virtq_vq *
+virtq_enter_many(struct virtq_queue *q)
 {
-	bool broken = vr->fault != VRING_OK;
+	struct virtq_vq *vq;
 
+	order_enter(&q->active, q->cheap_barrier);
+	vq = order_acquire_ptr(&q->many);
+	if (unlikely(vq == NULL))
+		order_leave(&q->active);
+	return vq;
+}
+
+static __rte_always_inline void
+virtq_leave(struct virtq_queue *q, bool broken)
+{
 	order_leave(&q->active);
-	/* once a ring: virtq_enter() does not return a broken one */
+	/* once a ring: a burst does not use a broken one */
 	if (unlikely(broken))
 		(void)eventfd_write(q->wake_fd, 1);
+}
+
+static __rte_always_inline uint16_t
+virtq_rx_from(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	      uint32_t *descs)
+{
+	uint16_t done = 0, got;
+
+	do {
+		got = virtq_rx(q, vr, pkts + done, n - done, descs);
+		done += got;
+	} while (got > 0 && done < n && *descs > 0 && vr->fault == VRING_OK &&
+		 virtq_rx_waiting(vr));
+	return done;
 }
 
 /* A ring with chains available, or with a fault.  Out of line: its batches need a stack
@@ -49,21 +82,50 @@ virtq_leave(struct virtq_queue *q, const struct vring *vr)
 static __rte_noinline uint16_t
 virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t done = 0, got;
+	uint32_t descs = VIRTQ_BURST_DESCS;
+	uint16_t done = virtq_rx_from(q, vr, pkts, n, &descs);
 
+	virtq_leave(q, vr->fault != VRING_OK);
+	return done;
+}
+
+/* Several rings, from the one after the last that was served.  Out of line like
+ * virtq_rx_ring(). */
+static __rte_noinline uint16_t
+virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint32_t descs = VIRTQ_BURST_DESCS;
+	struct virtq_vq *first, *vq;
+	bool broken = false;
+	uint16_t done = 0;
+
+	if (virtq_enter_many(q) == NULL)
+		return 0;
+	first = vq = q->turn;
 	do {
-		got = virtq_rx(q, vr, pkts + done, n - done);
-		done += got;
-	} while (got > 0 && done < n && vr->fault == VRING_OK && virtq_rx_waiting(vr));
-	virtq_leave(q, vr);
+		struct vring *vr = vq->vring;
+
+		vq = vq->next;
+		if (unlikely(!virtq_is_usable(vr)))
+			continue;
+		if (virtq_rx_waiting(vr))
+			done += virtq_rx_from(q, vr, pkts + done, n - done, &descs);
+		broken |= vr->fault != VRING_OK;
+	} while (done < n && descs > 0 && vq != first);
+	q->turn = vq;
+	virtq_leave(q, broken);
 	return done;
 }
 
 static __rte_always_inline uint16_t
 virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct vring *vr = virtq_enter(q);
+	struct vring *vr;
 
+	/* a port without a guest costs no more than this */
+	if (order_acquire_ptr(&q->view) == NULL)
+		return order_acquire_ptr(&q->many) == NULL ? 0 : virtq_rx_many(q, pkts, n);
+	vr = virtq_enter(q);
 	if (unlikely(vr == NULL))
 		return 0;
 	if (likely(!virtq_rx_waiting(vr)) && likely(vr->fault == VRING_OK)) {
@@ -73,23 +135,56 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	return virtq_rx_ring(q, vr, pkts, n);
 }
 
+static __rte_always_inline uint16_t
+virtq_tx_to(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+{
+	uint32_t descs = VIRTQ_BURST_DESCS;
+	bool more = true;
+	uint16_t done = 0;
+
+	while (more && done < n && descs > 0)
+		done += virtq_tx(q, vr, pkts + done, n - done, &more, &descs);
+	return done;
+}
+
 /* Out of line like virtq_rx_ring(). */
 static __rte_noinline uint16_t
 virtq_tx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	bool more = true;
+	uint16_t done = virtq_tx_to(q, vr, pkts, n);
+
+	virtq_leave(q, vr->fault != VRING_OK);
+	return done;
+}
+
+/* Sends by a ring by which other queues may send, too. */
+static __rte_noinline uint16_t
+virtq_tx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
+{
+	struct virtq_vq *vq = virtq_enter_many(q);
+	bool broken = false;
 	uint16_t done = 0;
 
-	while (more && done < n)
-		done += virtq_tx(q, vr, pkts + done, n - done, &more);
-	virtq_leave(q, vr);
+	if (unlikely(vq == NULL))
+		return 0;
+	rte_spinlock_lock(&vq->lock);
+	if (likely(virtq_is_usable(vq->vring))) {
+		done = virtq_tx_to(q, vq->vring, pkts, n);
+		broken = vq->vring->fault != VRING_OK;
+	}
+	rte_spinlock_unlock(&vq->lock);
+	virtq_leave(q, broken);
 	return done;
 }
 
 static __rte_always_inline uint16_t
 virtq_tx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
-	struct vring *vr = virtq_enter(q);
+	struct vring *vr = NULL;
 
-	return likely(vr != NULL) ? virtq_tx_ring(q, vr, pkts, n) : 0;
+	if (likely(order_acquire_ptr(&q->view) != NULL))
+		vr = virtq_enter(q);
+	if (likely(vr != NULL))
+		return virtq_tx_ring(q, vr, pkts, n);
+	return order_acquire_ptr(&q->many) == NULL ? 0 : virtq_tx_many(q, pkts, n);
 }

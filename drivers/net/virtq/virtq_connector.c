@@ -275,25 +275,31 @@ next_wait(struct virtq_connector *c)
 	return until > now ? (int)(until - now) : 0;
 }
 
-/* Calls the application's link callbacks, without the lock: they may call the driver. */
+/* Calls the application's callbacks, without the lock: they may call the driver. */
 static void
-report_links(struct virtq_connector *c)
+report_events(struct virtq_connector *c)
 {
 	struct virtq_port *port;
 
 	for (;;) {
+		bool lsc, queues;
 		struct rte_eth_dev *dev;
 
 		TAILQ_FOREACH (port, &c->ports, next)
-			if (port->lsc_pending)
+			if (port->lsc_pending || port->queues_pending)
 				break;
 		if (!port)
 			return;
-		port->lsc_pending = false;
+		lsc = port->lsc_pending;
+		queues = port->queues_pending;
+		port->lsc_pending = port->queues_pending = false;
 		dev = &rte_eth_devices[port->port_id];
 		c->calling = port;
 		pthread_mutex_unlock(&c->lock);
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+		if (lsc)
+			rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+		if (queues)
+			rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_QUEUE_STATE, NULL);
 		pthread_mutex_lock(&c->lock);
 		c->calling = NULL;
 		pthread_cond_broadcast(&c->called);
@@ -335,7 +341,7 @@ control_thread(void *arg)
 		if (n == 1)
 			on_event(c, &ev);
 		housekeeping(c, n == 1);
-		report_links(c);
+		report_events(c);
 	}
 	orphan = c->orphan;
 	pthread_mutex_unlock(&c->lock);
@@ -487,8 +493,8 @@ virtq_connector_add(struct virtq_port *port, const char *path, const struct virt
 	if (ret == 0) {
 		port->connector = c;
 		port->signal = &c->signal;
-		for (uint32_t i = 0; i < 2 * port->pairs; i++)
-			port->queue[i].wake_fd = c->wake_fd;
+		for (uint32_t i = 0; i < port->max_queues; i++)
+			port->rxq[i].wake_fd = port->txq[i].wake_fd = c->wake_fd;
 		TAILQ_INSERT_TAIL(&c->ports, port, next);
 	}
 	pthread_mutex_unlock(&c->lock);

@@ -5,14 +5,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "ipc_signal.h"
-#include "order.h"
 #include "virtq_front.h"
+#include "virtq_map.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -38,79 +36,35 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-static uint32_t
-port_queues(const struct virtq_port *port)
-{
-	return 2 * port->pairs;
-}
-
-/* A peer can make its eventfd blocking again and fill it, so that the thread that signals
- * it blocks; a read that cannot block empties it. */
-static void
-call_fd_drain(int fd)
-{
-	uint64_t value;
-	struct iovec iov = {&value, sizeof(value)};
-
-	if (fd >= 0 && preadv2(fd, &iov, 1, -1, RWF_NOWAIT) < 0)
-		return; /* empty: the burst is not blocked in it */
-}
-
-/* E: waits for the burst on q to end.  Bursts take microseconds: one that takes
- * longer may be stuck in its peer's eventfd. */
-static void
-queue_wait_idle(const struct virtq_queue *q)
-{
-	for (unsigned int turns = 1; !order_is_idle(&q->active); turns++) {
-		if (turns % 1024 == 0)
-			call_fd_drain(q->ring.call_fd);
-		sched_yield();
-	}
-}
-
-/* Takes the views of queues [first, end) away (D, control's side); when it returns, no
- * burst uses one any more (E). */
-static void
-quiesce(struct virtq_port *port, uint32_t first, uint32_t end)
-{
-	uint32_t i;
-
-	for (i = first; i < end; i++)
-		order_release_ptr(&port->queue[i].view, NULL);
-	order_barrier_everywhere(port->queue[0].cheap_barrier);
-	for (i = first; i < end; i++)
-		queue_wait_idle(&port->queue[i]);
-}
-
 void
 virtq_device_quiesce(struct virtq_port *port)
 {
-	quiesce(port, 0, port_queues(port));
+	virtq_map_clear(port);
 }
 
-/* Frees the rings of queues [first, end), which no burst can see; where they stand is then
- * in their description. */
+/* Frees the rings of virtqueues [first, end), which no burst can see; where they stand is
+ * then in their description. */
 static void
 rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 {
 	for (uint32_t i = first; i < end; i++) {
-		struct virtq_queue *q = &port->queue[i];
+		struct virtq_vq *vq = &port->vq[i];
 
-		if (!q->vring)
+		if (!vq->vring)
 			continue;
-		q->ring.avail = q->ring.used = vring_position(q->vring);
-		q->ring.at_used_idx = false;
-		free(q->vring);
-		q->vring = NULL;
+		vq->ring.avail = vq->ring.used = vring_position(vq->vring);
+		vq->ring.at_used_idx = false;
+		free(vq->vring);
+		vq->vring = NULL;
 	}
 }
 
 static void
 fds_free(struct virtq_port *port)
 {
-	for (uint32_t i = 0; i < port_queues(port); i++) {
-		close_fd(&port->queue[i].ring.kick_fd);
-		close_fd(&port->queue[i].ring.call_fd);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+		close_fd(&port->vq[i].ring.kick_fd);
+		close_fd(&port->vq[i].ring.call_fd);
 	}
 }
 
@@ -135,26 +89,27 @@ ring_config(const struct virtq_port *port, const struct virtq_ring *ring)
 static int
 rings_make(struct virtq_port *port, char *err, size_t err_size)
 {
-	for (uint32_t i = 0; i < port->num_queues; i++) {
-		struct virtq_queue *q = &port->queue[i];
-		struct vring_config cfg = ring_config(port, &q->ring);
+	for (uint32_t i = 0; i < port->num_vqs; i++) {
+		struct virtq_vq *vq = &port->vq[i];
+		struct vring_config cfg = ring_config(port, &vq->ring);
 		char why[160];
 
-		if (!q->ring.enabled || q->vring)
+		if (!vq->ring.enabled || vq->vring)
 			continue;
-		q->vring = aligned_alloc(_Alignof(struct vring), sizeof(*q->vring));
-		if (!q->vring) {
+		vq->vring = aligned_alloc(_Alignof(struct vring), sizeof(*vq->vring));
+		if (!vq->vring) {
 			snprintf(err, err_size, "out of memory");
 			return -ENOMEM;
 		}
-		if (vring_init(q->vring, &cfg, why, sizeof(why)) != 0) {
+		if (vring_init(vq->vring, &cfg, why, sizeof(why)) != 0) {
 			snprintf(err, err_size, "queue %u: %s", i, why);
-			free(q->vring);
-			q->vring = NULL;
+			free(vq->vring);
+			vq->vring = NULL;
 			return -EINVAL;
 		}
 		/* a broken ring stays broken until the guest resets the device */
-		q->vring->fault = q->fault;
+		vq->vring->fault = vq->fault;
+		vq->fresh = true;
 	}
 	return 0;
 }
@@ -166,14 +121,15 @@ rings_publish(struct virtq_port *port)
 {
 	if (port->peer->ops->is_dead(port->peer))
 		return;
-	for (uint32_t i = 0; i < port_queues(port); i++) {
-		struct virtq_queue *q = &port->queue[i];
+	virtq_map_update(port);
+	for (uint32_t i = 0; i < port->num_vqs; i++) {
+		struct virtq_vq *vq = &port->vq[i];
 
-		if (!q->vring || q->view)
+		if (!virtq_vq_in_use(vq) || !vq->fresh)
 			continue;
-		order_release_ptr(&q->view, q->vring);
-		if (q->ring.call_fd >= 0)
-			ipc_signal_send(port->signal, q->ring.call_fd);
+		vq->fresh = false;
+		if (vq->ring.call_fd >= 0)
+			ipc_signal_send(port->signal, vq->ring.call_fd);
 	}
 }
 
@@ -190,11 +146,23 @@ virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size)
 void
 virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end)
 {
-	quiesce(port, first, end);
+	for (uint32_t i = first; i < end; i++)
+		port->vq[i].ring.enabled = false;
+	virtq_map_update(port);
 	port->peer->ops->check(port->peer); /* faults of the last bursts */
 	rings_free(port, first, end);
-	for (uint32_t i = first; i < end; i++)
-		port->queue[i].ring.enabled = false;
+}
+
+void
+virtq_device_configure(struct virtq_port *port, uint32_t num_rxq, uint32_t num_txq)
+{
+	if (num_rxq == port->num_rxq && num_txq == port->num_txq)
+		return;
+	virtq_map_clear(port);
+	port->num_rxq = num_rxq;
+	port->num_txq = num_txq;
+	if (port->running && !port->peer->ops->is_dead(port->peer))
+		virtq_map_update(port);
 }
 
 int
@@ -205,7 +173,7 @@ virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, 
 	if (port->running) {
 		virtq_device_quiesce(port);
 		port->peer->ops->check(port->peer); /* faults of the last bursts */
-		rings_free(port, 0, port_queues(port));
+		rings_free(port, 0, VIRTQ_MAX_VQS);
 	}
 	port->mem = mem;
 	guest_mem_free(old);
@@ -234,18 +202,18 @@ set_running(struct virtq_port *port, bool running)
 }
 
 int
-virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_queues, char *err,
+virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_vqs, char *err,
 		   size_t err_size)
 {
 	int ret;
 
 	port->features = features;
-	port->num_queues = num_queues;
-	for (uint32_t i = 0; i < num_queues; i++)
-		port->queue[i].fault = VRING_OK;
+	port->num_vqs = num_vqs;
+	for (uint32_t i = 0; i < num_vqs; i++)
+		port->vq[i].fault = VRING_OK;
 	ret = virtq_device_start_rings(port, err, err_size);
 	if (ret != 0) {
-		rings_free(port, 0, port_queues(port));
+		rings_free(port, 0, VIRTQ_MAX_VQS);
 		fds_free(port);
 		return ret;
 	}
@@ -253,7 +221,7 @@ virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_queu
 	set_running(port, true);
 	VIRTQ_PORT_LOG(INFO, port,
 		       "the guest's driver is ready, features 0x%" PRIx64 ", ring size %u",
-		       features, port->queue[0].ring.size);
+		       features, port->vq[0].ring.size);
 	return 0;
 }
 
@@ -262,7 +230,7 @@ virtq_device_stop(struct virtq_port *port)
 {
 	if (!port->running)
 		return;
-	virtq_device_stop_rings(port, 0, port_queues(port));
+	virtq_device_stop_rings(port, 0, VIRTQ_MAX_VQS);
 	fds_free(port);
 	set_running(port, false);
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
@@ -279,19 +247,32 @@ virtq_device_detach(struct virtq_port *port)
 	port->peer = NULL;
 }
 
-static void
-report_fault(struct virtq_port *port, struct virtq_queue *q)
+/* The application's queue that serves the ring; NULL: it has configured none. */
+static struct virtq_queue *
+server_of(struct virtq_port *port, const struct virtq_vq *vq)
 {
-	const char *text = vring_fault_text(q->vring->fault);
+	uint32_t pair = vq->index / 2;
 
-	q->fault = q->vring->fault;
-	q->broken++;
+	if (vq->index % 2 != 0)
+		return port->num_rxq > 0 ? &port->rxq[pair % port->num_rxq] : NULL;
+	return port->num_txq > 0 ? &port->txq[pair % port->num_txq] : NULL;
+}
+
+static void
+report_fault(struct virtq_port *port, struct virtq_vq *vq)
+{
+	const char *text = vring_fault_text(vq->vring->fault);
+	struct virtq_queue *q = server_of(port, vq);
+
+	vq->fault = vq->vring->fault;
+	if (q)
+		q->broken++;
 	port->count.broken_rings++;
 	VIRTQ_PORT_LOG(ERR, port,
 		       "queue %u is broken by the guest: %s; it is left alone until the guest "
 		       "resets the device",
-		       q->index, text);
-	port->peer->ops->broken(port->peer, q->index, text);
+		       vq->index, text);
+	port->peer->ops->broken(port->peer, vq->index, text);
 }
 
 /* A counter at ULLONG_MAX, which only the kernel can reach, polls as an error and not as
@@ -308,8 +289,8 @@ call_fd_full(int fd)
 static bool
 any_call_fd_full(const struct virtq_port *port)
 {
-	for (uint32_t i = 0; i < port_queues(port); i++)
-		if (port->queue[i].ring.call_fd >= 0 && call_fd_full(port->queue[i].ring.call_fd))
+	for (uint32_t i = 0; i < port->num_vqs; i++)
+		if (port->vq[i].ring.call_fd >= 0 && call_fd_full(port->vq[i].ring.call_fd))
 			return true;
 	return false;
 }
@@ -321,11 +302,11 @@ virtq_device_check(struct virtq_port *port)
 
 	if (!port->running || peer->ops->is_dead(peer))
 		return;
-	for (uint32_t i = 0; i < port_queues(port); i++) {
-		struct virtq_queue *q = &port->queue[i];
+	for (uint32_t i = 0; i < port->num_vqs; i++) {
+		struct virtq_vq *vq = &port->vq[i];
 
-		if (q->vring && q->vring->fault != q->fault)
-			report_fault(port, q);
+		if (vq->vring && vq->vring->fault != vq->fault)
+			report_fault(port, vq);
 	}
 	if (guest_mem_lost(port->mem))
 		peer->ops->fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
@@ -339,10 +320,10 @@ virtq_device_watchdog(struct virtq_port *port)
 {
 	if (!port->running)
 		return;
-	for (uint32_t i = 0; i < port_queues(port); i++) {
-		struct virtq_queue *q = &port->queue[i];
+	for (uint32_t i = 0; i < port->num_vqs; i++) {
+		struct virtq_vq *vq = &port->vq[i];
 
-		if (q->vring && vring_watch_overdue(q->vring, &q->watch))
-			ipc_signal_send(port->signal, q->ring.call_fd);
+		if (vq->vring && vring_watch_overdue(vq->vring, &vq->watch))
+			ipc_signal_send(port->signal, vq->ring.call_fd);
 	}
 }

@@ -8,7 +8,7 @@
  * virtq_device.h - the guest of a port, whatever its front: holds its memory, makes its
  * rings, hands them to the data threads, takes them back and frees them.
  *
- * A front describes rings in port->queue[i].ring and calls this.  All calls: with the
+ * A front describes rings in port->vq[i].ring and calls this.  All calls: with the
  * connector's lock held, in the control thread or another one of the application, but in
  * no data thread.  No call waits longer than a burst takes.
  */
@@ -28,12 +28,12 @@ int virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *e
 			 size_t err_size);
 
 /*
- * The guest's driver is ready: takes the first num_queues descriptions, makes those
+ * The guest's driver is ready: takes the first num_vqs descriptions, makes those
  * rings that are enabled and hands them to the data threads.  Returns 0; or -EINVAL or
  * -ENOMEM with one sentence in err: then no ring was handed over, those that were made
  * are freed, and the eventfds of all descriptions are closed.
  */
-int virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_queues, char *err,
+int virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_vqs, char *err,
 		       size_t err_size);
 
 /*
@@ -43,9 +43,13 @@ int virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_
  */
 int virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size);
 
-/* Takes the rings of queues [first, end) back: afterwards no burst touches one.  They
+/* Takes the rings of virtqueues [first, end) back: afterwards no burst touches one.  They
  * rest at the position that is then in their description, and are not enabled. */
 void virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end);
+
+/* The application has configured so many queues, at most max_queues of the port, and runs
+ * no burst: which of them serves which ring (virtq_map.h). */
+void virtq_device_configure(struct virtq_port *port, uint32_t num_rxq, uint32_t num_txq);
 
 /* The guest's driver has stopped: virtq_device_stop_rings() for all rings, and closes
  * their eventfds; the memory stays mapped.  Harmless when repeated. */

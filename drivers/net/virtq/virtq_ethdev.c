@@ -12,6 +12,7 @@
 #include "virtq_connector.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
+#include "virtq_map.h"
 #include "virtq_mbuf.h"
 #include "virtq_stats.h"
 
@@ -53,8 +54,13 @@ queue_states(struct rte_eth_dev *dev, uint8_t state)
 static int
 dev_start(struct rte_eth_dev *dev)
 {
+	struct virtq_port *port = dev_port(dev);
+
+	virtq_connector_lock(port);
+	virtq_device_configure(port, dev->data->nb_rx_queues, dev->data->nb_tx_queues);
+	virtq_connector_unlock(port);
 	queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
-	set_started(dev_port(dev), true);
+	set_started(port, true);
 	return 0;
 }
 
@@ -66,6 +72,16 @@ dev_stop(struct rte_eth_dev *dev)
 	return 0;
 }
 
+void
+virtq_port_free(struct virtq_port *port)
+{
+	rte_free(port->rxq);
+	rte_free(port->txq);
+	rte_free(port->vq);
+	port->rxq = port->txq = NULL;
+	port->vq = NULL;
+}
+
 static int
 dev_close(struct rte_eth_dev *dev)
 {
@@ -75,8 +91,7 @@ dev_close(struct rte_eth_dev *dev)
 		return 0;
 	if (port->connector)
 		virtq_connector_remove(port);
-	rte_free(port->queue);
-	port->queue = NULL;
+	virtq_port_free(port);
 	return 0;
 }
 
@@ -93,8 +108,8 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	const struct virtq_port *port = dev_port(dev);
 
-	info->max_rx_queues = (uint16_t)port->pairs;
-	info->max_tx_queues = (uint16_t)port->pairs;
+	info->max_rx_queues = (uint16_t)port->max_queues;
+	info->max_tx_queues = (uint16_t)port->max_queues;
 	info->max_mac_addrs = VIRTQ_MAX_MACS;
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->max_rx_pktlen = VIRTQ_MAX_FRAME;
@@ -116,7 +131,7 @@ static int
 rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 	       const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
 {
-	struct virtq_queue *q = virtq_rxq(dev_port(dev), id);
+	struct virtq_queue *q = &dev_port(dev)->rxq[id];
 
 	(void)socket;
 	(void)conf;
@@ -142,7 +157,7 @@ static int
 tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 	       const struct rte_eth_txconf *conf)
 {
-	struct virtq_queue *q = virtq_txq(dev_port(dev), id);
+	struct virtq_queue *q = &dev_port(dev)->txq[id];
 
 	(void)socket;
 	(void)conf;
@@ -164,28 +179,31 @@ tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	dev->data->tx_queues[id] = NULL;
 }
 
-/* Entries of the guest's ring while the port is running, else what the application
- * requested. */
+/* Entries of the guest's ring of that pair while the port is running, else what the
+ * application requested. */
 static uint16_t
-queue_size(const struct virtq_port *port, const struct virtq_queue *q)
+queue_size(const struct virtq_port *port, const struct virtq_vq *vq, const struct virtq_queue *q)
 {
-	return port->running ? (uint16_t)q->ring.size : q->nb_desc;
+	return port->running && vq->ring.size > 0 ? (uint16_t)vq->ring.size : q->nb_desc;
 }
 
 static void
 rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info)
 {
-	const struct virtq_queue *q = virtq_rxq(dev_port(dev), id);
+	struct virtq_port *port = dev_port(dev);
+	const struct virtq_queue *q = &port->rxq[id];
 
 	info->mp = q->pool;
 	info->scattered_rx = 1;
-	info->nb_desc = queue_size(dev_port(dev), q);
+	info->nb_desc = queue_size(port, virtq_transmitq(port, id), q);
 }
 
 static void
 txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info)
 {
-	info->nb_desc = queue_size(dev_port(dev), virtq_txq(dev_port(dev), id));
+	struct virtq_port *port = dev_port(dev);
+
+	info->nb_desc = queue_size(port, virtq_receiveq(port, id), &port->txq[id]);
 }
 
 /* virtq_device_set_link() keeps the link status up to date. */
@@ -345,7 +363,7 @@ rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 	virtq_connector_lock(port);
 	snprintf(info->connector, sizeof(info->connector), "%s", virtq_connector_path(port));
 	info->nid = port->nid;
-	info->max_pairs = port->pairs;
+	info->max_queues = port->max_queues;
 	info->connected = port->peer != NULL;
 	info->running = port->running;
 	if (port->peer)
@@ -366,4 +384,32 @@ rte_eth_virtq_announce(uint16_t port_id)
 	struct virtq_port *port = api_port(port_id);
 
 	return port ? virtq_connector_announce(port) : -ENODEV;
+}
+
+int
+rte_eth_virtq_queue_event_get(uint16_t port_id, struct rte_eth_virtq_queue_event *event)
+{
+	struct virtq_port *port = api_port(port_id);
+	int ret = -ENOENT;
+
+	if (!port)
+		return -ENODEV;
+	if (!event)
+		return -EINVAL;
+	virtq_connector_lock(port);
+	for (uint16_t i = 0; i < VIRTQ_MAX_VQS && ret != 0; i++) {
+		struct virtq_vq *vq = &port->vq[i];
+
+		if (vq->reported == virtq_vq_in_use(vq))
+			continue;
+		vq->reported = !vq->reported;
+		*event = (struct rte_eth_virtq_queue_event){
+			.pair = i / 2,
+			.rx = i % 2 != 0,
+			.enabled = vq->reported,
+		};
+		ret = 0;
+	}
+	virtq_connector_unlock(port);
+	return ret;
 }

@@ -16,4 +16,8 @@ extern const struct eth_dev_ops virtq_ops;
 /* A secondary process can only read: the guest's memory is mapped in the primary alone. */
 extern const struct eth_dev_ops virtq_secondary_ops;
 
+/* Frees what a port owns; no device and no burst may still use it.  Harmless when
+ * repeated. */
+void virtq_port_free(struct virtq_port *port);
+
 #endif /* VIRTQ_ETHDEV_H */

@@ -15,7 +15,7 @@
  *
  *  - names the port: sets peer->port and port->peer, which detach() clears;
  *  - virtq_device_set_mem() with the guest's memory;
- *  - fills in port->queue[i].ring (ring_state_none if it has no state page),
+ *  - fills in port->vq[i].ring (ring_state_none if it has no state page),
  *    port->pairs_in_use and port->rx_filter, then calls virtq_device_start();
  *  - virtq_device_start_rings() and virtq_device_stop_rings() of single rings,
  *    virtq_device_stop() of all.

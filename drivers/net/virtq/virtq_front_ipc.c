@@ -95,15 +95,10 @@ on_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virt
 				   "a nid of its own",
 				   hello->nid, other->device, other->pid);
 	}
-	if (hello->max_pairs > port->pairs)
-		return ipc_err_set(err, VIRTQ_IPC_E_QUEUES,
-				   "the device has %u queue pairs and %s has %u: start the "
-				   "application with queues=%u",
-				   hello->max_pairs, port->name, port->pairs, hello->max_pairs);
 	peer->port = port;
 	port->peer = peer;
 	port->count.connects++;
-	ok->max_pairs = port->pairs;
+	ok->max_pairs = VIRTQ_MAX_PAIRS;
 	ok->link = link_of(port);
 	ok->features = VIRTQ_IPC_F_COUNTERS | VIRTQ_IPC_F_ANNOUNCE;
 	ok->pid = (uint32_t)getpid();
@@ -211,9 +206,6 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 				   "virtio features 0x%" PRIx64 " are not supported: turn them off "
 				   "with the device's properties",
 				   unknown);
-	if (start->num_queues > 2 * port->pairs)
-		return ipc_err_set(err, VIRTQ_IPC_E_QUEUES, "%u queues, and the port has %u",
-				   start->num_queues, 2 * port->pairs);
 	if (state_map(ipc, start, *state_fd, err) != 0)
 		return -1;
 	state = ipc->state.addr;
@@ -225,7 +217,7 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 			.generation = start->generation,
 		};
 
-		ring_take(&port->queue[i].ring, &start->queue[i], words, &kick[i], &call[i]);
+		ring_take(&port->vq[i].ring, &start->queue[i], words, &kick[i], &call[i]);
 	}
 	rxstate_take(port, &start->rx);
 	ret = virtq_device_start(port, start->features, start->num_queues, why, sizeof(why));
@@ -244,9 +236,9 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 
 	virtq_device_stop(port);
 	shm_unmap(&ipc->state);
-	stopped->num_queues = port->num_queues;
-	for (uint32_t i = 0; i < port->num_queues; i++) {
-		const struct virtq_ring *ring = &port->queue[i].ring;
+	stopped->num_queues = port->num_vqs;
+	for (uint32_t i = 0; i < port->num_vqs; i++) {
+		const struct virtq_ring *ring = &port->vq[i].ring;
 
 		stopped->pos[i] = (struct virtq_ipc_ring_pos){
 			.avail = ring->avail,
@@ -263,8 +255,8 @@ pairs_use(struct virtq_port *port, uint32_t pairs, struct ipc_err *err)
 	char why[VIRTQ_IPC_TEXT_LEN];
 	int ret;
 
-	for (uint32_t i = 0; i < port->num_queues && i < 2 * pairs; i++) {
-		struct virtq_ring *ring = &port->queue[i].ring;
+	for (uint32_t i = 0; i < port->num_vqs && i < 2 * pairs; i++) {
+		struct virtq_ring *ring = &port->vq[i].ring;
 
 		if (ring->size == 0)
 			continue;
@@ -293,7 +285,7 @@ on_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 	if (!port->running || rx->pairs == before)
 		return;
 	if (rx->pairs < before)
-		virtq_device_stop_rings(port, 2 * rx->pairs, 2 * port->pairs);
+		virtq_device_stop_rings(port, 2 * rx->pairs, port->num_vqs);
 	else if (pairs_use(port, rx->pairs, &err) != 0)
 		ipc_session_fail(s, &err);
 }

@@ -157,29 +157,52 @@ parse_args(const char *name, const char *text, struct virtq_args *args)
 	return ret;
 }
 
-static int
-queues_alloc(struct virtq_port *port, uint16_t port_id, int socket)
+static struct virtq_queue *
+queues_alloc(const struct virtq_port *port, uint16_t port_id, int socket)
 {
 	const struct virtq_copy_policy copy = virtq_copy_policy_get();
 	bool cheap = order_membarrier_register();
-	uint32_t n = 2 * port->pairs;
+	struct virtq_queue *queue = rte_zmalloc_socket(
+		"virtq queues", port->max_queues * sizeof(*queue), RTE_CACHE_LINE_SIZE, socket);
 
-	port->queue = rte_zmalloc_socket("virtq queues", n * sizeof(*port->queue),
-					 RTE_CACHE_LINE_SIZE, socket);
-	if (!port->queue)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++) {
-		struct virtq_queue *q = &port->queue[i];
+	for (uint32_t i = 0; queue && i < port->max_queues; i++) {
+		struct virtq_queue *q = &queue[i];
 
 		q->cheap_barrier = cheap;
 		q->copy = copy;
 		q->filter = port->rxfilter;
 		q->port_id = port_id;
-		q->port = port;
-		q->index = (uint16_t)i;
-		q->ring.kick_fd = -1;
-		q->ring.call_fd = -1;
 	}
+	return queue;
+}
+
+static int
+vqs_alloc(struct virtq_port *port, int socket)
+{
+	port->vq = rte_zmalloc_socket("virtq vqs", VIRTQ_MAX_VQS * sizeof(*port->vq),
+				      RTE_CACHE_LINE_SIZE, socket);
+	if (!port->vq)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+		struct virtq_vq *vq = &port->vq[i];
+
+		vq->index = (uint16_t)i;
+		vq->ring.kick_fd = -1;
+		vq->ring.call_fd = -1;
+		rte_spinlock_init(&vq->lock);
+	}
+	return 0;
+}
+
+static int
+port_alloc(struct virtq_port *port, int socket)
+{
+	port->rxq = queues_alloc(port, port->port_id, socket);
+	port->txq = queues_alloc(port, port->port_id, socket);
+	if (!port->rxq || !port->txq || vqs_alloc(port, socket) != 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < port->max_queues; i++)
+		port->rxq[i].port = port->txq[i].port = port;
 	return 0;
 }
 
@@ -206,16 +229,19 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	snprintf(port->name, sizeof(port->name), "%s", args->name);
 	port->port_id = dev->data->port_id;
 	port->nid = args->nid;
-	port->pairs = args->queues;
+	port->max_queues = args->queues;
 	port->lcore_id = args->lcore_id == UINT32_MAX ? -1 : (int)args->lcore_id;
 	port->uid = args->uid == UINT32_MAX ? (uid_t)-1 : (uid_t)args->uid;
 	port->rxfilter = args->rxfilter;
 	port->mtu = RTE_ETHER_MTU;
 	ret = macs_set(dev, args, socket);
 	if (ret == 0)
-		ret = queues_alloc(port, port->port_id, socket);
-	if (ret != 0)
+		ret = port_alloc(port, socket);
+	if (ret != 0) {
+		VIRTQ_LOG(ERR, "%s: out of memory", args->name);
+		virtq_port_free(port);
 		return ret;
+	}
 	dev->data->promiscuous = 1;
 	dev->data->all_multicast = 1;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
@@ -224,10 +250,8 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	virtq_device_set_link(port);
 	/* devices may connect from here on */
 	ret = virtq_connector_add(port, args->connector, &virtq_front_ipc);
-	if (ret != 0) {
-		rte_free(port->queue);
-		port->queue = NULL;
-	}
+	if (ret != 0)
+		virtq_port_free(port);
 	return ret;
 }
 

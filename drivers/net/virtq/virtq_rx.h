@@ -104,10 +104,11 @@ virtq_rx_alone(const struct vring_seg *seg, uint32_t skip, uint32_t len, struct 
 	return m;
 }
 
-/* Packets of any chains.  Returns how many were received. */
+/* Packets of any chains.  Returns how many were received, and takes the descriptors that it
+ * read from *descs. */
 static __rte_always_inline uint16_t
 virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-	       const bool packed)
+	       uint32_t *descs, const bool packed)
 {
 	struct rte_mbuf *spare[VRING_BURST];
 	struct vring_batch b;
@@ -118,6 +119,7 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	n = RTE_MIN(n, vring_any_available(vr, n, packed));
 	vring_batch_begin(&b);
 	n = vring_any_snapshot(vr, VRING_DEQ, &b, n, packed);
+	*descs -= RTE_MIN(*descs, (uint32_t)b.ndesc);
 	if (n == 0)
 		return 0;
 	n = virtq_rx_alloc(q, spare, n);
@@ -217,10 +219,11 @@ virtq_rx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, ui
 /* All that is no run.  Out of line: a batch needs a large stack frame, which a burst of one
  * packet must not pay for. */
 static __rte_noinline uint16_t
-virtq_rx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_rx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+		 uint32_t *descs)
 {
-	return vr->packed ? virtq_rx_batch(q, vr, pkts, n, true)
-			  : virtq_rx_batch(q, vr, pkts, n, false);
+	return vr->packed ? virtq_rx_batch(q, vr, pkts, n, descs, true)
+			  : virtq_rx_batch(q, vr, pkts, n, descs, false);
 }
 
 /* Whether there is a chain to receive from. */
@@ -230,13 +233,15 @@ virtq_rx_waiting(struct vring *vr)
 	return vr->packed ? vring_any_waiting(vr, true) : vring_any_waiting(vr, false);
 }
 
+/* *descs: descriptors that the burst may still read one by one; a run needs none of them. */
 static __rte_always_inline uint16_t
-virtq_rx(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_rx(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
+	 uint32_t *descs)
 {
 	uint16_t got = vr->packed ? virtq_rx_run(q, vr, pkts, n, true)
 				  : virtq_rx_run(q, vr, pkts, n, false);
 
-	return likely(got > 0) ? got : virtq_rx_general(q, vr, pkts, n);
+	return likely(got > 0) ? got : virtq_rx_general(q, vr, pkts, n, descs);
 }
 
 #endif /* VIRTQ_RX_H */

@@ -20,21 +20,14 @@ since_reset(const struct virtq_queue *q)
 	return out;
 }
 
-/* Of the port's queues, those that the application configured. */
-static uint16_t
-queues(const struct virtq_port *port, uint16_t configured)
-{
-	return RTE_MIN(configured, (uint16_t)port->pairs);
-}
-
 int
 virtq_stats_get(VIRTQ_STATS_ARGS)
 {
 	struct virtq_port *port = dev->data->dev_private;
 	uint16_t i;
 
-	for (i = 0; i < queues(port, dev->data->nb_rx_queues); i++) {
-		struct virtq_queue_stats st = since_reset(virtq_rxq(port, i));
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		struct virtq_queue_stats st = since_reset(&port->rxq[i]);
 
 		stats->ipackets += st.packets;
 		stats->ibytes += st.bytes;
@@ -46,8 +39,8 @@ virtq_stats_get(VIRTQ_STATS_ARGS)
 			VIRTQ_QSTATS(stats, qstats)->q_errors[i] = st.runt + st.oversize;
 		}
 	}
-	for (i = 0; i < queues(port, dev->data->nb_tx_queues); i++) {
-		struct virtq_queue_stats st = since_reset(virtq_txq(port, i));
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		struct virtq_queue_stats st = since_reset(&port->txq[i]);
 
 		stats->opackets += st.packets;
 		stats->obytes += st.bytes;
@@ -60,19 +53,25 @@ virtq_stats_get(VIRTQ_STATS_ARGS)
 	return 0;
 }
 
+static void
+queue_reset(struct virtq_queue *q)
+{
+	const struct virtq_queue_stats st = since_reset(q);
+	uint64_t *base = (uint64_t *)&q->base;
+
+	for (size_t k = 0; k < sizeof(st) / sizeof(uint64_t); k++)
+		base[k] += ((const uint64_t *)&st)[k];
+	q->broken = 0;
+}
+
 int
 virtq_stats_reset(struct rte_eth_dev *dev)
 {
 	struct virtq_port *port = dev->data->dev_private;
 
-	for (uint32_t i = 0; i < 2 * port->pairs; i++) {
-		struct virtq_queue *q = &port->queue[i];
-		const struct virtq_queue_stats st = since_reset(q);
-		uint64_t *base = (uint64_t *)&q->base;
-
-		for (size_t k = 0; k < sizeof(st) / sizeof(uint64_t); k++)
-			base[k] += ((const uint64_t *)&st)[k];
-		q->broken = 0;
+	for (uint32_t i = 0; i < port->max_queues; i++) {
+		queue_reset(&port->rxq[i]);
+		queue_reset(&port->txq[i]);
 	}
 	port->count_base = port->count;
 	return 0;
@@ -149,13 +148,13 @@ put_all(struct rte_eth_dev *dev, struct xstat_out *out)
 		    *(const uint64_t *)((const uint8_t *)&port->count + at) -
 			    *(const uint64_t *)((const uint8_t *)&port->count_base + at));
 	}
-	for (i = 0; i < queues(port, dev->data->nb_rx_queues); i++) {
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		snprintf(prefix, sizeof(prefix), "rx_q%u_", i);
-		put_queue(out, prefix, virtq_rxq(port, i), rxq_xstats, RTE_DIM(rxq_xstats));
+		put_queue(out, prefix, &port->rxq[i], rxq_xstats, RTE_DIM(rxq_xstats));
 	}
-	for (i = 0; i < queues(port, dev->data->nb_tx_queues); i++) {
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
 		snprintf(prefix, sizeof(prefix), "tx_q%u_", i);
-		put_queue(out, prefix, virtq_txq(port, i), txq_xstats, RTE_DIM(txq_xstats));
+		put_queue(out, prefix, &port->txq[i], txq_xstats, RTE_DIM(txq_xstats));
 	}
 	return (int)out->n;
 }
@@ -176,9 +175,9 @@ void
 virtq_totals_get(struct virtq_port *port, struct virtq_totals *rx, struct virtq_totals *tx)
 {
 	*rx = *tx = (struct virtq_totals){0};
-	for (uint16_t i = 0; i < port->pairs; i++) {
-		struct virtq_queue_stats r = since_reset(virtq_rxq(port, i));
-		struct virtq_queue_stats t = since_reset(virtq_txq(port, i));
+	for (uint32_t i = 0; i < port->max_queues; i++) {
+		struct virtq_queue_stats r = since_reset(&port->rxq[i]);
+		struct virtq_queue_stats t = since_reset(&port->txq[i]);
 
 		rx->packets += r.packets;
 		rx->bytes += r.bytes;

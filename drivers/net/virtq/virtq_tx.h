@@ -248,10 +248,11 @@ virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
 	return d;
 }
 
-/* Returns how many of pkts were sent or dropped. */
+/* Returns how many of pkts were sent or dropped, and takes the descriptors that it read
+ * from *descs. */
 static __rte_always_inline uint16_t
 virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-	       bool *more, const bool mergeable, const bool packed)
+	       bool *more, uint32_t *descs, const bool mergeable, const bool packed)
 {
 	struct virtq_tx_plan plan[VRING_BURST];
 	struct virtq_tx_done d;
@@ -261,6 +262,7 @@ virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	vring_batch_begin(&b);
 	n = RTE_MIN(n, (uint16_t)VRING_BURST);
 	d = virtq_tx_plan(q, vr, &b, pkts, n, plan, more, mergeable, packed);
+	*descs -= RTE_MIN(*descs, (uint32_t)b.ndesc);
 	vring_run_prefetch_used(vr, d.chains, packed);
 	for (uint16_t k = 0; k < d.plans; k++) {
 		/* if the device took the ring while this process was stopped here, at most
@@ -289,7 +291,7 @@ virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 /* Out of line like virtq_rx_general(). */
 static __rte_noinline uint16_t
 virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-		 bool *more)
+		 bool *more, uint32_t *descs)
 {
 	uint16_t done = 0;
 
@@ -300,21 +302,23 @@ virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	if (done > 0)
 		return done;
 	if (vr->packed)
-		return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, true, true)
-				     : virtq_tx_batch(q, vr, pkts, n, more, false, true);
-	return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, true, false)
-			     : virtq_tx_batch(q, vr, pkts, n, more, false, false);
+		return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, descs, true, true)
+				     : virtq_tx_batch(q, vr, pkts, n, more, descs, false, true);
+	return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, descs, true, false)
+			     : virtq_tx_batch(q, vr, pkts, n, more, descs, false, false);
 }
 
+/* *descs as virtq_rx() has it.  *more becomes false if another call cannot send more. */
 static __rte_always_inline uint16_t
-virtq_tx(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n, bool *more)
+virtq_tx(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n, bool *more,
+	 uint32_t *descs)
 {
 	uint16_t done = 0;
 
 	if (likely(!q->filter))
 		done = vr->packed ? virtq_tx_run(q, vr, pkts, n, true)
 				  : virtq_tx_run(q, vr, pkts, n, false);
-	return likely(done > 0) ? done : virtq_tx_general(q, vr, pkts, n, more);
+	return likely(done > 0) ? done : virtq_tx_general(q, vr, pkts, n, more, descs);
 }
 
 #endif /* VIRTQ_TX_H */

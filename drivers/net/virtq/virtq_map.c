@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include "virtq_map.h"
+
+#include <sched.h>
+#include <sys/uio.h>
+
+#include "order.h"
+
+/* A peer can make its eventfd blocking again and fill it, so that the thread that signals
+ * it blocks; a read that cannot block empties it. */
+static void
+call_fds_drain(const struct virtq_port *port)
+{
+	uint64_t value;
+	struct iovec iov = {&value, sizeof(value)};
+
+	for (uint32_t i = 0; i < port->num_vqs; i++)
+		if (port->vq[i].ring.call_fd >= 0)
+			(void)!preadv2(port->vq[i].ring.call_fd, &iov, 1, -1, RWF_NOWAIT);
+}
+
+/* D and E, control's side: when it returns, no burst of these queues uses what they pointed
+ * to before.  A burst takes microseconds: one that takes longer may be stuck in its
+ * peer's eventfd. */
+static void
+wait_bursts(const struct virtq_port *port, const struct virtq_queue *queue, uint32_t n)
+{
+	order_barrier_everywhere(queue->cheap_barrier);
+	for (uint32_t i = 0; i < n; i++) {
+		for (unsigned int turns = 1; !order_is_idle(&queue[i].active); turns++) {
+			if (turns % 1024 == 0)
+				call_fds_drain(port);
+			sched_yield();
+		}
+	}
+}
+
+static void
+withdraw(struct virtq_queue *q)
+{
+	order_release_ptr(&q->view, NULL);
+	order_release_ptr(&q->many, NULL);
+	q->vq = NULL;
+}
+
+/* Whether rx queue i has the rings that it is to have. */
+static bool
+rx_is_current(struct virtq_port *port, uint32_t i)
+{
+	const struct virtq_vq *first = port->rxq[i].vq, *vq = first;
+
+	for (uint32_t pair = i; pair < VIRTQ_MAX_PAIRS; pair += port->num_rxq) {
+		if (!virtq_vq_in_use(virtq_transmitq(port, pair)))
+			continue;
+		if (vq != virtq_transmitq(port, pair))
+			return false;
+		vq = vq->next != first ? vq->next : NULL;
+	}
+	return vq == NULL;
+}
+
+/* Makes a circle of the rings of rx queue i, which no burst uses, and hands it over. */
+static void
+rx_publish(struct virtq_port *port, uint32_t i)
+{
+	struct virtq_queue *q = &port->rxq[i];
+	struct virtq_vq *first = NULL, *last = NULL;
+
+	for (uint32_t pair = i; pair < VIRTQ_MAX_PAIRS; pair += port->num_rxq) {
+		struct virtq_vq *vq = virtq_transmitq(port, pair);
+
+		if (!virtq_vq_in_use(vq))
+			continue;
+		if (last)
+			last->next = vq;
+		else
+			first = vq;
+		vq->next = first;
+		last = vq;
+	}
+	q->vq = first;
+	q->turn = first;
+	if (first == last)
+		order_release_ptr(&q->view, first ? first->vring : NULL);
+	else
+		order_release_ptr(&q->many, first);
+}
+
+static void
+rx_update(struct virtq_port *port)
+{
+	bool change[VIRTQ_MAX_PAIRS], any = false;
+
+	for (uint32_t i = 0; i < port->num_rxq; i++) {
+		change[i] = !rx_is_current(port, i);
+		any |= change[i];
+		if (change[i])
+			withdraw(&port->rxq[i]);
+	}
+	if (!any)
+		return;
+	wait_bursts(port, port->rxq, port->num_rxq);
+	for (uint32_t i = 0; i < port->num_rxq; i++)
+		if (change[i])
+			rx_publish(port, i);
+}
+
+/* Sets to[i] to the receiveq by which tx queue i is to send, and counts the senders of
+ * each. */
+static void
+tx_plan(struct virtq_port *port, struct virtq_vq **to)
+{
+	struct virtq_vq *in_use[VIRTQ_MAX_PAIRS];
+	uint32_t n = 0;
+
+	for (uint32_t pair = 0; pair < VIRTQ_MAX_PAIRS; pair++) {
+		struct virtq_vq *vq = virtq_receiveq(port, pair);
+
+		vq->senders = 0;
+		if (virtq_vq_in_use(vq))
+			in_use[n++] = vq;
+	}
+	for (uint32_t i = 0; i < port->num_txq; i++) {
+		struct virtq_vq *own = virtq_receiveq(port, i);
+
+		to[i] = NULL;
+		if (n > 0)
+			to[i] = virtq_vq_in_use(own) ? own : in_use[i % n];
+		if (to[i])
+			to[i]->senders++;
+	}
+}
+
+/*
+ * In three steps, so that no queue is without a ring and no ring has two queues that do
+ * not take its lock: all that change take the lock of the ring they have; then they have
+ * their new ring, with its lock; then those that have it alone leave the lock out.
+ */
+static void
+tx_update(struct virtq_port *port)
+{
+	struct virtq_vq *to[VIRTQ_MAX_PAIRS];
+	struct virtq_queue *q = port->txq;
+	bool change = false;
+	uint32_t i;
+
+	tx_plan(port, to);
+	for (i = 0; i < port->num_txq; i++)
+		change |= to[i] != q[i].vq;
+	if (!change)
+		return;
+	for (i = 0; i < port->num_txq; i++)
+		if (q[i].view && (to[i] != q[i].vq || to[i]->senders > 1))
+			order_release_ptr(&q[i].view, NULL); /* `many` has the same ring */
+	wait_bursts(port, q, port->num_txq);
+	for (i = 0; i < port->num_txq; i++) {
+		q[i].vq = to[i];
+		order_release_ptr(&q[i].many, to[i]);
+	}
+	wait_bursts(port, q, port->num_txq);
+	for (i = 0; i < port->num_txq; i++)
+		if (to[i] && to[i]->senders == 1)
+			order_release_ptr(&q[i].view, to[i]->vring);
+}
+
+void
+virtq_map_update(struct virtq_port *port)
+{
+	rx_update(port);
+	tx_update(port);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		if (port->vq[i].reported != virtq_vq_in_use(&port->vq[i]))
+			port->queues_pending = true;
+}
+
+void
+virtq_map_clear(struct virtq_port *port)
+{
+	for (uint32_t i = 0; i < port->max_queues; i++) {
+		withdraw(&port->rxq[i]);
+		withdraw(&port->txq[i]);
+	}
+	wait_bursts(port, port->rxq, port->max_queues);
+	wait_bursts(port, port->txq, port->max_queues);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef VIRTQ_MAP_H
+#define VIRTQ_MAP_H
+
+/*
+ * virtq_map.h - which queue of the application uses which rings of the guest.  Their
+ * numbers are independent of each other:
+ *
+ *  - rx queue i of n serves the transmitqs of pairs i, i + n, i + 2n, ... in turn;
+ *  - tx queue i sends by the receiveq of pair i, or, while the guest does not use that
+ *    pair, by one that it does, which several queues then share under a lock.
+ *
+ * So each packet is put where somebody looks.  All calls: with the connector's lock held,
+ * in no data thread; they wait no longer than bursts take.
+ */
+
+#include "virtq.h"
+
+/* Whether data threads may use the ring. */
+static inline bool
+virtq_vq_in_use(const struct virtq_vq *vq)
+{
+	return vq->vring && vq->ring.enabled;
+}
+
+/*
+ * Hands the rings that are in use to the data threads, and takes all others back: when
+ * this returns, no burst accesses one of those.  A queue whose rings stay is not
+ * disturbed, and a tx queue that changes its ring has one at any moment.
+ */
+void virtq_map_update(struct virtq_port *port);
+
+/* Takes all rings back: when this returns, no burst accesses one. */
+void virtq_map_clear(struct virtq_port *port);
+
+#endif /* VIRTQ_MAP_H */

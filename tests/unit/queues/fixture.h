@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#ifndef TEST_QUEUES_FIXTURE_H
+#define TEST_QUEUES_FIXTURE_H
+
+/*
+ * fixture.h - a port of the driver with a front that this process plays, and a guest with
+ * its driver's rings.  Without EAL.
+ */
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ethdev_driver.h>
+
+#include "../burst/pool.h"
+#include "guest_ring.h"
+#include "virtq_front.h"
+
+#define PAIRS 4u
+#define QUEUES 4u
+#define RING 64u
+#define RAM_SIZE 0x800000u
+#define HDR 12u
+#define BUF 128u /* bytes of a buffer, header included */
+#define FRAME 60u
+
+/* What a frame says of itself, after its Ethernet header. */
+struct stamp {
+	uint32_t from; /* pair of the guest, or tx queue of the application */
+	uint32_t seq;
+};
+
+struct fixture {
+	struct virtq_port port;
+	struct virtq_peer peer;
+	struct rte_eth_dev_data data;
+	struct virtq_queue rxq[QUEUES], txq[QUEUES];
+	struct virtq_vq vq[VIRTQ_MAX_VQS];
+	struct guest_ram ram;
+	struct guest_ring ring[2 * PAIRS]; /* by virtqueue index */
+	struct pool rx_pool[QUEUES], tx_pool[QUEUES];
+	eth_rx_burst_t rx;
+	eth_tx_burst_t tx;
+	uint32_t broken; /* rings, as the front was told */
+	int wake_fd;
+};
+
+/* A guest that uses `pairs` of its PAIRS, and an application without queues. */
+void fixture_start(struct fixture *f, bool packed, uint32_t pairs);
+
+/* Everything is back where it came from, else a failed assertion. */
+void fixture_stop(struct fixture *f);
+
+/* ethtool -L, as a front passes it on. */
+void fixture_pairs(struct fixture *f, uint32_t pairs);
+
+/* The guest sends a frame; false: the ring is full. */
+bool guest_send(struct fixture *f, uint32_t pair, struct stamp s);
+
+/* Takes back what the application received from the pair. */
+void guest_reap(struct fixture *f, uint32_t pair);
+
+/* Posts as many receive buffers as there is room for. */
+void guest_post(struct fixture *f, uint32_t pair);
+
+/* A frame that the guest received by the pair; its buffer is posted again. */
+bool guest_recv(struct fixture *f, uint32_t pair, struct stamp *s);
+
+/* A frame of the application, from tx_pool; NULL: the pool is empty. */
+struct rte_mbuf *app_frame(struct fixture *f, uint32_t queue, uint32_t seq);
+
+struct stamp app_stamp(const struct rte_mbuf *m);
+
+extern CU_TestInfo map_tests[];
+extern CU_TestInfo traffic_tests[];
+
+#endif /* TEST_QUEUES_FIXTURE_H */

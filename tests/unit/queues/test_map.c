@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "both.h"
+#include "fixture.h"
+#include "virtq_device.h"
+#include "virtq_map.h"
+
+static struct fixture f;
+
+/* A frame that the guest sends by the pair arrives in this rx queue, and in no other. */
+static void
+arrives(uint32_t pair, uint32_t queue, uint32_t num_rxq)
+{
+	struct rte_mbuf *m[4];
+
+	CU_ASSERT_TRUE(guest_send(&f, pair, (struct stamp){pair, 7}));
+	for (uint32_t i = 0; i < num_rxq; i++) {
+		uint16_t n = f.rx(&f.rxq[i], m, 4);
+
+		CU_ASSERT_EQUAL_FATAL(n, i == queue);
+		if (n == 0)
+			continue;
+		CU_ASSERT_EQUAL(app_stamp(m[0]).from, pair);
+		rte_pktmbuf_free(m[0]);
+	}
+	guest_reap(&f, pair);
+}
+
+/* A frame that the application sends by this queue arrives in the pair, and in no other. */
+static void
+is_sent(uint32_t queue, uint32_t pair)
+{
+	struct rte_mbuf *m = app_frame(&f, queue, 9);
+	struct stamp s;
+
+	CU_ASSERT_EQUAL_FATAL(f.tx(&f.txq[queue], &m, 1), 1);
+	for (uint32_t p = 0; p < PAIRS; p++) {
+		bool got = guest_recv(&f, p, &s);
+
+		CU_ASSERT_EQUAL_FATAL(got, p == pair);
+		CU_ASSERT_TRUE(!got || s.from == queue);
+	}
+}
+
+static void
+combination(uint32_t num_rxq, uint32_t num_txq, uint32_t pairs)
+{
+	struct rte_mbuf *m;
+
+	for (uint32_t p = 0; p < pairs; p++)
+		arrives(p, p % num_rxq, num_rxq);
+	for (uint32_t q = 0; q < num_txq; q++) {
+		uint32_t alone = 0;
+
+		is_sent(q, q % pairs);
+		for (uint32_t i = 0; i < num_txq; i++)
+			alone += i % pairs == q % pairs;
+		/* a lock only where it is needed */
+		CU_ASSERT_EQUAL(f.txq[q].view != NULL, alone == 1);
+	}
+	/* nothing is read from a pair that is not in use, until it is */
+	if (pairs == PAIRS)
+		return;
+	CU_ASSERT_TRUE(guest_send(&f, pairs, (struct stamp){pairs, 1}));
+	for (uint32_t i = 0; i < num_rxq; i++)
+		CU_ASSERT_EQUAL(f.rx(&f.rxq[i], &m, 1), 0);
+	fixture_pairs(&f, pairs + 1);
+	CU_ASSERT_EQUAL_FATAL(f.rx(&f.rxq[pairs % num_rxq], &m, 1), 1);
+	CU_ASSERT_EQUAL(app_stamp(m).from, pairs);
+	rte_pktmbuf_free(m);
+	guest_reap(&f, pairs);
+	fixture_pairs(&f, pairs);
+}
+
+static void
+every_combination(bool packed)
+{
+	fixture_start(&f, packed, 1);
+	for (uint32_t num_rxq = 1; num_rxq <= QUEUES; num_rxq++)
+		for (uint32_t num_txq = 1; num_txq <= QUEUES; num_txq++)
+			for (uint32_t pairs = 1; pairs <= PAIRS; pairs++) {
+				virtq_device_configure(&f.port, num_rxq, num_txq);
+				fixture_pairs(&f, pairs);
+				combination(num_rxq, num_txq, pairs);
+			}
+	fixture_stop(&f);
+}
+BOTH(every_combination)
+
+/* A burst does not begin with the same ring each time, so none has to wait for another. */
+static void
+in_turn(bool packed)
+{
+	uint32_t got[PAIRS] = {0};
+	struct rte_mbuf *m[8];
+
+	fixture_start(&f, packed, PAIRS);
+	virtq_device_configure(&f.port, 1, 1);
+	for (uint32_t p = 0; p < PAIRS; p++)
+		for (uint32_t i = 0; i < RING; i++)
+			CU_ASSERT_TRUE(guest_send(&f, p, (struct stamp){p, i}));
+	for (uint32_t i = 0; i < 2 * PAIRS; i++) {
+		uint16_t n = f.rx(&f.rxq[0], m, 8);
+
+		CU_ASSERT_EQUAL_FATAL(n, 8);
+		for (uint16_t k = 0; k < n; k++)
+			got[app_stamp(m[k]).from]++;
+		rte_pktmbuf_free_bulk(m, n);
+	}
+	for (uint32_t p = 0; p < PAIRS; p++)
+		CU_ASSERT_EQUAL(got[p], 16);
+	fixture_stop(&f);
+}
+BOTH(in_turn)
+
+/* A ring that the guest broke does not stop the others of its queue. */
+static void
+one_broken(bool packed)
+{
+	struct rte_mbuf *m[8];
+	eventfd_t wakes;
+	const struct vdriver_seg bad = {RAM_HOLE, 100, false};
+
+	fixture_start(&f, packed, PAIRS);
+	virtq_device_configure(&f.port, 1, 1);
+	CU_ASSERT_TRUE_FATAL(vdriver_add(&f.ring[3].vd, &bad, 1, NULL) >= 0);
+	vdriver_publish(&f.ring[3].vd);
+	for (uint32_t round = 0; round < 3; round++) {
+		uint32_t seen = 0;
+		uint16_t n;
+
+		for (uint32_t p = 0; p < PAIRS; p++)
+			CU_ASSERT_TRUE(p == 1 || guest_send(&f, p, (struct stamp){p, round}));
+		while ((n = f.rx(&f.rxq[0], m, 8)) > 0) {
+			for (uint16_t k = 0; k < n; k++)
+				seen |= 1u << app_stamp(m[k]).from;
+			rte_pktmbuf_free_bulk(m, n);
+		}
+		CU_ASSERT_EQUAL(seen, 1u << 0 | 1u << 2 | 1u << 3);
+	}
+	CU_ASSERT_EQUAL(eventfd_read(f.wake_fd, &wakes), 0);
+	CU_ASSERT_EQUAL(wakes, 1);
+	virtq_device_check(&f.port);
+	virtq_device_check(&f.port);
+	CU_ASSERT_EQUAL(f.broken, 1);
+	CU_ASSERT_EQUAL(f.rxq[0].broken, 1);
+	fixture_stop(&f);
+}
+BOTH(one_broken)
+
+/* Chains as long as they can be: a burst ends early, and the next one goes on. */
+#define LONG 1000u
+
+static void
+long_chains(bool packed)
+{
+	static struct vdriver_seg seg[LONG];
+	struct rte_mbuf *m[32];
+	uint32_t bursts = 0, got = 0;
+
+	fixture_start(&f, packed, 1);
+	virtq_device_configure(&f.port, 1, 1);
+	for (uint32_t i = 0; i < 32; i++) {
+		uint64_t table = ram_alloc(&f.ram, RAM_B, LONG * 16, 16);
+
+		for (uint32_t k = 0; k < LONG; k++)
+			seg[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, false};
+		CU_ASSERT_TRUE_FATAL(gr_add(&f.ring[1], seg, LONG, table, NULL) >= 0);
+	}
+	gr_publish(&f.ring[1]);
+	while (got < 32 && bursts < 64) {
+		uint16_t n = f.rx(&f.rxq[0], m, 32);
+
+		bursts++;
+		got += n;
+		rte_pktmbuf_free_bulk(m, n);
+		CU_ASSERT_TRUE(n * LONG <= 4 * 1216);
+	}
+	CU_ASSERT_EQUAL(got, 32);
+	fixture_stop(&f);
+}
+BOTH(long_chains)
+
+static void
+long_receive_chains(bool packed)
+{
+	static struct vdriver_seg seg[LONG];
+	struct rte_mbuf *m[32];
+	uint32_t bursts = 0, sent = 0;
+
+	fixture_start(&f, packed, 1);
+	virtq_device_configure(&f.port, 1, 1);
+	/* instead of the buffers that were posted at first */
+	for (uint32_t i = 0; i < RING; i++) {
+		struct stamp s;
+		struct rte_mbuf *one = app_frame(&f, 0, i);
+		uint64_t table = ram_alloc(&f.ram, RAM_B, LONG * 16, 16);
+		struct vdriver_done done;
+
+		CU_ASSERT_EQUAL_FATAL(f.tx(&f.txq[0], &one, 1), 1);
+		CU_ASSERT_EQUAL_FATAL(vdriver_get(&f.ring[0].vd, &done), 1);
+		(void)s;
+		for (uint32_t k = 0; k < LONG; k++)
+			seg[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, true};
+		CU_ASSERT_TRUE_FATAL(gr_add(&f.ring[0], seg, LONG, table, NULL) >= 0);
+	}
+	gr_publish(&f.ring[0]);
+	for (uint32_t i = 0; i < 32; i++)
+		m[i] = app_frame(&f, 0, i);
+	while (sent < 32 && bursts < 64) {
+		uint16_t n = f.tx(&f.txq[0], m + sent, (uint16_t)(32 - sent));
+
+		bursts++;
+		sent += n;
+		CU_ASSERT_TRUE(n * LONG <= 4 * 1216);
+	}
+	CU_ASSERT_EQUAL(sent, 32);
+	fixture_stop(&f);
+}
+BOTH(long_receive_chains)
+
+/* What the application is told: each change once, and nothing that changed back. */
+static void
+events(bool packed)
+{
+	fixture_start(&f, packed, 2);
+	virtq_device_configure(&f.port, 1, 1);
+	CU_ASSERT_TRUE(f.port.queues_pending);
+	for (uint32_t i = 0; i < 2 * PAIRS; i++) {
+		CU_ASSERT_EQUAL(virtq_vq_in_use(&f.vq[i]), i < 4);
+		f.vq[i].reported = virtq_vq_in_use(&f.vq[i]);
+	}
+	f.port.queues_pending = false;
+	fixture_pairs(&f, 2);
+	CU_ASSERT_FALSE(f.port.queues_pending);
+	fixture_pairs(&f, 3);
+	CU_ASSERT_TRUE(f.port.queues_pending);
+	fixture_stop(&f);
+	CU_ASSERT_TRUE(f.port.queues_pending);
+}
+BOTH(events)
+
+CU_TestInfo map_tests[] = {
+	BOTH_TESTS("1 to 4 queues each way with 1 to 4 pairs", every_combination),
+	BOTH_TESTS("rings are served in turn", in_turn),
+	BOTH_TESTS("a broken ring beside others", one_broken),
+	BOTH_TESTS("long chains shorten a receive burst", long_chains),
+	BOTH_TESTS("long chains shorten a transmit burst", long_receive_chains),
+	BOTH_TESTS("changes are events", events),
+	CU_TEST_INFO_NULL,
+};

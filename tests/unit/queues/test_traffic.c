@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 The virtq project */
+
+/*
+ * A thread for each queue of the application, one for the guest, and the control thread,
+ * which changes how many pairs and queues are used, while frames go both ways.  The guest
+ * sends by all its pairs all the time: what stands in a ring out of use has to wait, not
+ * to vanish.
+ */
+
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "both.h"
+#include "fixture.h"
+#include "virtq_device.h"
+
+#define MAX_SEQ (1u << 22) /* of a queue; more than a run needs */
+#define MORE 40u           /* frames by which each has to get on after a change */
+#define PATIENCE 20        /* seconds */
+
+struct app {
+	struct traffic *t;
+	pthread_t thread;
+	uint32_t queue;
+	uint32_t paused;
+	uint32_t made, left; /* frames made, and of those not sent yet */
+	struct rte_mbuf *frame[32];
+};
+
+struct traffic {
+	struct fixture f;
+	struct app app[QUEUES];
+	pthread_t guest;
+	uint32_t pause, stop, quiet; /* quiet: nothing new is sent */
+	uint32_t num_rxq, num_txq;
+	uint32_t received[PAIRS]; /* by the application: the next seq of the pair */
+	uint32_t sent[PAIRS];     /* by the guest */
+	uint32_t app_sent[QUEUES];
+	uint32_t guest_got[QUEUES];
+	uint32_t next[PAIRS][QUEUES]; /* least seq that the guest may see next */
+	uint32_t wrong;
+	uint8_t seen[QUEUES][MAX_SEQ / 8];
+};
+
+static struct traffic t;
+
+static uint32_t
+get(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void
+set(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+static void
+wrong(void)
+{
+	__atomic_fetch_add(&t.wrong, 1, __ATOMIC_RELAXED);
+}
+
+static uint16_t
+app_receive(struct app *a)
+{
+	struct rte_mbuf *m[32];
+	uint16_t n = t.f.rx(&t.f.rxq[a->queue], m, 32);
+
+	for (uint16_t k = 0; k < n; k++) {
+		struct stamp s = app_stamp(m[k]);
+
+		/* each pair in order and without a gap */
+		if (s.from >= PAIRS || s.from % t.num_rxq != a->queue ||
+		    s.seq != t.received[s.from])
+			wrong();
+		else
+			set(&t.received[s.from], s.seq + 1);
+	}
+	rte_pktmbuf_free_bulk(m, n);
+	return n;
+}
+
+static uint16_t
+app_send(struct app *a)
+{
+	uint16_t n;
+
+	while (a->left < 32 && !get(&t.quiet) && a->made < MAX_SEQ) {
+		struct rte_mbuf *m = app_frame(&t.f, a->queue, a->made);
+
+		if (!m)
+			break;
+		a->made++;
+		a->frame[a->left++] = m;
+	}
+	n = t.f.tx(&t.f.txq[a->queue], a->frame, (uint16_t)a->left);
+	a->left -= n;
+	memmove(a->frame, a->frame + n, a->left * sizeof(a->frame[0]));
+	set(&t.app_sent[a->queue], a->made - a->left);
+	return n;
+}
+
+static void *
+app_run(void *arg)
+{
+	struct app *a = arg;
+
+	while (!get(&t.stop)) {
+		uint16_t n = 0;
+
+		if (get(&t.pause)) {
+			set(&a->paused, 1);
+			sched_yield();
+			continue;
+		}
+		set(&a->paused, 0);
+		if (a->queue < t.num_rxq)
+			n = app_receive(a);
+		if (a->queue < t.num_txq)
+			n += app_send(a);
+		if (n == 0)
+			sched_yield();
+	}
+	return NULL;
+}
+
+static void
+guest_check(uint32_t pair, struct stamp s)
+{
+	if (s.from >= QUEUES || s.seq >= MAX_SEQ || s.seq < t.next[pair][s.from] ||
+	    t.seen[s.from][s.seq / 8] & 1u << s.seq % 8) {
+		wrong();
+		return;
+	}
+	t.next[pair][s.from] = s.seq + 1;
+	t.seen[s.from][s.seq / 8] |= (uint8_t)(1u << s.seq % 8);
+	set(&t.guest_got[s.from], t.guest_got[s.from] + 1);
+}
+
+static void *
+guest_run(void *arg)
+{
+	struct stamp s;
+
+	(void)arg;
+	while (!get(&t.stop)) {
+		for (uint32_t p = 0; p < PAIRS; p++) {
+			guest_reap(&t.f, p);
+			while (!get(&t.quiet) &&
+			       guest_send(&t.f, p, (struct stamp){p, t.sent[p]}))
+				set(&t.sent[p], t.sent[p] + 1);
+			while (guest_recv(&t.f, p, &s))
+				guest_check(p, s);
+		}
+		sched_yield();
+	}
+	return NULL;
+}
+
+static bool
+in_time(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sched_yield();
+	return now.tv_sec - from->tv_sec < PATIENCE;
+}
+
+/* Waits until `what` has grown by `more`; false: it has not in time. */
+static bool
+grows(const uint32_t *what, uint32_t more)
+{
+	uint32_t before = get(what);
+	struct timespec from;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (get(what) - before < more)
+		if (!in_time(&from))
+			return false;
+	return true;
+}
+
+static bool
+reaches(const uint32_t *what, const uint32_t *goal)
+{
+	struct timespec from;
+
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	while (get(what) != get(goal))
+		if (!in_time(&from))
+			return false;
+	return true;
+}
+
+/* The port is stopped, configured and started. */
+static void
+configure(uint32_t num_rxq, uint32_t num_txq)
+{
+	set(&t.pause, 1);
+	for (uint32_t i = 0; i < QUEUES; i++)
+		while (!get(&t.app[i].paused))
+			sched_yield();
+	t.num_rxq = num_rxq;
+	t.num_txq = num_txq;
+	virtq_device_configure(&t.f.port, num_rxq, num_txq);
+	set(&t.pause, 0);
+}
+
+/* Every pair in use gets its frames to the application, and every queue to the guest. */
+static void
+all_get_on(uint32_t pairs)
+{
+	for (uint32_t p = 0; p < pairs; p++)
+		CU_ASSERT_TRUE_FATAL(grows(&t.received[p], MORE));
+	for (uint32_t q = 0; q < t.num_txq; q++)
+		CU_ASSERT_TRUE_FATAL(grows(&t.guest_got[q], MORE));
+}
+
+static void
+begin(bool packed)
+{
+	memset(&t, 0, sizeof(t));
+	fixture_start(&t.f, packed, 1);
+	t.pause = 1;
+	for (uint32_t i = 0; i < QUEUES; i++) {
+		t.app[i].t = &t;
+		t.app[i].queue = i;
+		pthread_create(&t.app[i].thread, NULL, app_run, &t.app[i]);
+	}
+	pthread_create(&t.guest, NULL, guest_run, NULL);
+}
+
+/* What is under way arrives, then everything ends. */
+static void
+end(void)
+{
+	configure(QUEUES, QUEUES);
+	fixture_pairs(&t.f, PAIRS);
+	set(&t.quiet, 1);
+	for (uint32_t p = 0; p < PAIRS; p++)
+		CU_ASSERT_TRUE(reaches(&t.received[p], &t.sent[p]));
+	for (uint32_t q = 0; q < QUEUES; q++) {
+		CU_ASSERT_TRUE(reaches(&t.app_sent[q], &t.app[q].made));
+		CU_ASSERT_TRUE(reaches(&t.guest_got[q], &t.app_sent[q]));
+	}
+	set(&t.stop, 1);
+	for (uint32_t i = 0; i < QUEUES; i++)
+		pthread_join(t.app[i].thread, NULL);
+	pthread_join(t.guest, NULL);
+	CU_ASSERT_EQUAL(t.wrong, 0);
+	fixture_stop(&t.f);
+}
+
+static void
+every_combination(bool packed)
+{
+	begin(packed);
+	for (uint32_t num_rxq = 1; num_rxq <= QUEUES; num_rxq++)
+		for (uint32_t num_txq = 1; num_txq <= QUEUES; num_txq++) {
+			configure(num_rxq, num_txq);
+			for (uint32_t pairs = 1; pairs <= PAIRS; pairs++) {
+				fixture_pairs(&t.f, pairs);
+				all_get_on(pairs);
+			}
+		}
+	end();
+}
+BOTH(every_combination)
+
+/* As fast as it goes; a queue that the change does not concern is not to notice. */
+static void
+fast_changes(bool packed)
+{
+	begin(packed);
+	configure(3, QUEUES);
+	for (uint32_t i = 0; i < 3000; i++)
+		fixture_pairs(&t.f, 1 + i * 7 % PAIRS);
+	fixture_pairs(&t.f, 2);
+	all_get_on(2);
+	end();
+}
+BOTH(fast_changes)
+
+CU_TestInfo traffic_tests[] = {
+	BOTH_TESTS("every combination under load", every_combination),
+	BOTH_TESTS("as fast as it goes", fast_changes),
+	CU_TEST_INFO_NULL,
+};
