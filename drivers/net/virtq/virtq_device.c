@@ -56,8 +56,8 @@ call_fd_drain(int fd)
 		return; /* empty: the burst is not blocked in it */
 }
 
-/* E: waits for the burst on q to end.  Bursts take microseconds: one that takes
- * longer may be stuck in its peer's eventfd. */
+/* E: waits for the burst on q to end.  One that takes unusually long may be blocked in
+ * its peer's eventfd. */
 static void
 queue_wait_idle(const struct virtq_queue *q)
 {
@@ -88,8 +88,8 @@ virtq_device_quiesce(struct virtq_port *port)
 	quiesce(port, 0, port_queues(port));
 }
 
-/* Frees the rings of queues [first, end), which no burst can see; where they stand is then
- * in their description. */
+/* Frees the vrings of queues [first, end), which no burst uses any more; their positions
+ * are then in their descriptions. */
 static void
 rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 {
