@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 #
-# Compiler and linker flags.  CFLAGS, CPPFLAGS and LDFLAGS stay the user's: what
-# is given on the command line or in the environment is added behind these.
+# Compiler and linker flags.  CFLAGS, CPPFLAGS and LDFLAGS are the user's: what the
+# command line or the environment sets follows these.
 
 CC = gcc
 AR = ar
@@ -15,7 +15,7 @@ HARDEN = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
 HARDEN_LD = -Wl,-z,relro -Wl,-z,now
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# Control-flow enforcement is a feature of x86 alone.
+# Only x86 has control-flow enforcement.
 ifneq ($(filter x86_64 i%86,$(shell uname -m)),)
 HARDEN += -fcf-protection
 endif
@@ -24,9 +24,9 @@ VQ_CPPFLAGS = -D_GNU_SOURCE
 VQ_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN)
 VQ_LDFLAGS = $(HARDEN_LD)
 
-# Instruction sets that one translation unit alone may use, because the choice
-# is made when the program runs; VRING_ISA names its leaf (lib/vring/isa.h).  The name
-# is that of the source file.  prefetchw does nothing on a processor that lacks it.
+# CFLAGS_x is for the source file x.c alone: the variant is chosen when the program runs,
+# so no other file may use these instruction sets.  VRING_ISA names the leaf
+# (lib/vring/isa.h).  A processor without prefetchw ignores it.
 ifeq ($(shell uname -m),x86_64)
 CFLAGS_virtq_burst_scalar = -mprfchw
 CFLAGS_avx2 = -DVRING_ISA=VRING_ISA_AVX2 -mavx2 -mprfchw

@@ -32,7 +32,7 @@ commit_of() {
 			"lists commits, \"git fetch --tags\" gets what only the origin has"
 }
 
-# What else the result depends on: the DPDK, the compiler, the user's own flags.
+# Folder of the result: its name depends on the revision, DPDK, compiler and flags.
 folder_of() {
 	key=$({
 		sh "$top/mk/dpdk-native.sh" path
@@ -42,8 +42,8 @@ folder_of() {
 	echo "$cache/bench-base-$1-$key"
 }
 
-# The revision's makefile is run as a user would, knowing nothing of the make that
-# runs now.  Warnings are off: a compiler newer than the revision may have new ones.
+# Runs the revision's own makefile, without the variables of the make that runs now.
+# Warnings are off: a compiler newer than the revision may have new ones.
 compile() {
 	native=$(sh "$top/mk/dpdk-native.sh" pkgconfig)
 	env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u MAKELEVEL -u BASE -u V \
@@ -67,7 +67,7 @@ build() {
 	tar -x -f "$work/tar" -C "$work/tree"
 	compile "$work"
 	cp "$work/tree/build/$plugin" "$work/out/"
-	# Whoever is first wins; the other one's is the same.
+	# Another build may have finished first; its result is the same.
 	mv -T "$work/out" "$2" 2>/dev/null || [ -e "$2/$plugin" ]
 }
 

@@ -11,9 +11,9 @@ PROBE := $(B)/tests/bench/probe
 COPYLIMIT := $(B)/tests/bench/copylimit
 BENCH_NATIVE := $(B)/native
 
-# The loop around a burst call is not to be measured: no hardening in it.  A rpath
-# of the old kind is what DPDK's libraries find each other by; with the new kind
-# half of them would be Debian's.
+# No hardening: the loop around a burst call must cost little.  DT_RPATH instead of
+# DT_RUNPATH, because DPDK's libraries find each other by it too; otherwise half of them
+# would be Debian's.
 HOSTBENCH_SRC := tests/bench/hostbench.c tests/bench/hostbench_run.c
 $(HOSTBENCH): $(HOSTBENCH_SRC) tests/bench/hostbench.h tests/bench/cpu.h $(FLAGS_STAMP) \
 		$(B)/dpdk.app.cflags $(B)/dpdk.app.libs
@@ -29,8 +29,8 @@ $(PROBE) $(COPYLIMIT): $(B)/tests/bench/%: tests/bench/%.c tests/bench/cpu.h $(F
 
 bench-programs: $(PLUGIN) $(HOSTBENCH) $(VGUEST) $(PROBE) $(COPYLIMIT)
 
-# make bench BASE=revision: against the plugin of that revision.  Whether there is one is
-# asked before anything is built.
+# make bench BASE=revision compares with the plugin of that revision, whose existence is
+# checked before anything is built.
 BENCH_BASE = CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' \
 	mk/bench-base.sh
 
@@ -48,7 +48,7 @@ bench: bench-native
 		--build $(B) --native $$(mk/dpdk-native.sh path) \
 		$(if $(BASE),--base $$($(BENCH_BASE) path "$$BASE"))
 
-# What a comparison claims; measures nothing.
+# Tests of the statistics of a comparison; measures nothing.
 bench-test:
 	$(Q)PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tests:tests/bench $(PYTHON) -m unittest -q \
 		tests/bench/test_compare.py

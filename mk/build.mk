@@ -26,7 +26,7 @@ EXAMPLES := $(EXAMPLE_DIRS:%=$(B)/examples/%)
 file_cflags = $(CFLAGS_$(basename $(notdir $<)))
 compile = $(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VQ_CFLAGS) $(CFLAGS) -MMD -MP
 
-# Objects are made anew when the flags change, and only then.
+# Objects are rebuilt when the flags change.
 FLAGS_STAMP := $(B)/flags
 FLAGS_NOW := $(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VQ_CFLAGS) $(CFLAGS) $(VQ_LDFLAGS) $(LDFLAGS) \
 	$(SANITIZE) $(CFLAGS_virtq_burst_avx2) $(CFLAGS_virtq_burst_avx512)
@@ -68,7 +68,7 @@ $(EXAMPLES): $(B)/examples/%: $(B)/obj/examples/%/main.o $(STATIC) $(B)/dpdk.app
 	$(Q)$(CC) -o $@ $(VQ_LDFLAGS) $(LDFLAGS) $(filter %.o,$^) \
 		-Wl,--whole-archive $(STATIC) -Wl,--no-whole-archive @$(B)/dpdk.app.libs -lpthread
 
-# Examples see what a user sees: DPDK and the public header.
+# Examples include what a user can include: DPDK and the public header.
 $(B)/obj/examples/%.o: examples/%.c $(FLAGS_STAMP) $(B)/dpdk.app.cflags $(B)/include/rte_eth_virtq.h
 	$(call say,CC)
 	@mkdir -p $(@D)

@@ -15,11 +15,10 @@ layering:
 
 .PHONY: doc-check words
 
-# The messages that doc/ explains are those that the sources print.
+# Fails if doc/ explains a message that no source prints.
 doc-check:
 	$(Q)$(PYTHON) mk/doc-messages.py
 
-# The field's words, not our own.
 words:
 	$(Q)mk/words.sh
 

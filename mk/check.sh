@@ -4,8 +4,8 @@
 #
 # usage: check.sh [step NAME]
 #
-# Everything that "make check" runs, in the order of how fast it tells, with the
-# seconds that each step took, and one summary.  Nothing stops at the first failure.
+# Runs all steps of "make check", the fastest first, prints the seconds that each took,
+# and ends with one summary.  A failure does not stop the others.
 # Steps that keep one processor busy or wait run beside each other; loopback and e2e
 # share the processors out among their own tests.  "step" runs one of the former, as
 # this script itself does.
@@ -77,7 +77,7 @@ counted() {
 	bad=$(sed -nE 's/^(.*[^0-9])?([0-9]+) failed.*$/\2/p' "$logs/$1.log" | tail -n 1)
 	errors=$(sed -nE 's/^(.*[^0-9])?([0-9]+) errors?.*$/\2/p' "$logs/$1.log" | tail -n 1)
 	bad=$((${bad:-0} + ${errors:-0}))
-	# A run that broke off says nothing of failures.
+	# A run that broke off prints no count of failures.
 	if [ "$bad" = 0 ] && [ "$(cat "$logs/$1.status")" != 0 ]; then
 		bad=1
 	fi
@@ -111,15 +111,15 @@ units() {
 	ls "build/$1" | sed -n "s/^unit-/$1-&/p"
 }
 
-# beside NAME...: steps one after the other, in the background.  What they say comes
-# with collect.
+# beside NAME...: steps one after the other, in the background; collect prints their
+# output.
 beside() {
 	setsid sh -c 'for name; do mk/check.sh step "$name"; done' sh "$@" >"$logs/$1.said" &
 	groups="$groups $!"
 	said="$said $logs/$1.said"
 }
 
-# collect: waits for what runs in the background.
+# collect: waits for the steps in the background and prints their output.
 collect() {
 	# shellcheck disable=SC2086
 	wait $groups
@@ -150,7 +150,7 @@ collect
 
 need qemu make qemu
 need guest make guest
-# It waits most of the time.
+# qemu-check mostly waits.
 beside qemu-check
 counted e2e
 collect

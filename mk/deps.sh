@@ -5,7 +5,7 @@
 # usage: deps.sh LIST...
 #
 # Installs the Debian packages named in the lists (one a line, # comments) that
-# this machine does not have yet.  Says nothing when there is nothing to do.
+# this machine does not have yet.  Prints nothing if none is missing.
 set -eu
 
 wanted=$(cat "$@" | sed 's/#.*//' | tr -s ' \t' '\n\n' | sort -u)
@@ -24,7 +24,7 @@ if [ "$(id -u)" != 0 ]; then
 	exit 1
 fi
 
-# Another copy may be installing at this moment: wait for it rather than fail.
+# Waits for another apt-get that is running instead of failing.
 apt() {
 	DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=900 "$@"
 }
@@ -36,7 +36,7 @@ trap 'rm -f "$log"' EXIT INT TERM
 if apt install --no-install-recommends $missing >"$log" 2>&1; then
 	exit 0
 fi
-# No package lists yet, or older ones than the archive's.
+# The package lists may be missing or outdated.
 if apt update >"$log" 2>&1 && apt install --no-install-recommends $missing >"$log" 2>&1; then
 	exit 0
 fi

@@ -6,9 +6,8 @@
 #
 # Writes OUTDIR/dpdk.cflags (driver), OUTDIR/dpdk.app.cflags (application),
 # OUTDIR/dpdk.libs (what the plugin links), OUTDIR/dpdk.app.libs and OUTDIR/dpdk.rpath
-# (for programs that link dpdk.libs), as gcc @files.
-# A file is rewritten only when its content changes, so make sees the change of
-# a DPDK version and nothing else.
+# (for programs that link dpdk.libs), as gcc @files.  A file is rewritten only when its
+# content changes, so make rebuilds when the DPDK changes and only then.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +31,7 @@ update() {
 	fi
 }
 
-# DPDK's own headers are not held to our warnings.
+# -isystem: our warnings are off in DPDK's headers.
 app=$(pkg-config --cflags libdpdk | sed 's/\(^\| \)-I/\1-isystem /g')
 sdk=
 for dir in $(pkg-config --cflags-only-I libdpdk | sed 's/-I//g'); do
@@ -50,7 +49,7 @@ update "$out/dpdk.cflags" "-DALLOW_INTERNAL_API -DALLOW_EXPERIMENTAL_API $cflags
 update "$out/dpdk.app.cflags" "$app"
 update "$out/dpdk.libs" "-L$libdir -lrte_bus_vdev -lrte_ethdev -lrte_net -lrte_mbuf -lrte_mempool
 -lrte_ring -lrte_telemetry -lrte_kvargs -lrte_eal"
-# A DPDK in a prefix of its own is found again when the program runs.
+# Programs find a DPDK in a prefix of its own by its rpath.
 case $libdir in
 /usr/lib | /usr/lib/*) rpath= ;;
 *) rpath="-Wl,-rpath,$libdir" ;;

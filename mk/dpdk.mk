@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 #
-# DPDK's flags, asked of pkg-config at every run; the files change only when the
-# answer does.
+# DPDK's flags: pkg-config runs every time, the files change only when its answer does.
 
 DPDK_FLAGS := $(B)/dpdk.cflags $(B)/dpdk.app.cflags $(B)/dpdk.libs $(B)/dpdk.app.libs \
 	$(B)/dpdk.rpath

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 #
-# DPDK applications load every plugin of the plugin folder of the DPDK that they
-# were linked with, so that is where ours goes unless PLUGINDIR says otherwise.
+# DPDK applications load every plugin in the plugin folder of the DPDK they were linked
+# with, so the plugin is installed there unless PLUGINDIR names another folder.
 
 PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
@@ -13,7 +13,7 @@ PLUGINDIR ?= $(firstword $(wildcard \
 
 PUBLIC_HEADERS := $(DRIVER)/rte_eth_virtq.h lib/include/virtq_ipc.h
 
-# What "install" has put where is "uninstall"'s list too.
+# What "install" installs and "uninstall" removes.
 installed = $(LIBDIR)/librte_net_virtq.a $(PKGCONFIGDIR)/librte_net_virtq.pc \
 	$(addprefix $(INCLUDEDIR)/,$(notdir $(PUBLIC_HEADERS))) \
 	$(LIBDIR)/librte_net_virtq.so $(if $(PLUGINDIR),$(PLUGINDIR)/librte_net_virtq.so)

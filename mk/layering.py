@@ -2,10 +2,10 @@
 # Copyright (c) 2026 The virtq project
 """usage: layering.py [DOT-FILE]
 
-Draws who includes whom from the sources, and refuses what is against the rooms of
-doc/architecture.md: an arrow that no rule below allows, a circle between files, an
-atomic outside order.h, a source file that does not say whose it is.  Prints each
-offending line, and the graph of the rooms if there is none.
+Reads the includes of all sources and fails if they break the layers of
+doc/architecture.md: an include that no rule below allows, a circle between files, an
+atomic outside order.h, a source file without SPDX-License-Identifier.  Prints each
+offending line, or the graph of the rooms if there is none.
 """
 
 import pathlib
@@ -62,7 +62,7 @@ def listed(*patterns):
 
 
 def room_of(path):
-    """The room that a file stands in; None if in none."""
+    """The room of a file, or None."""
     return next((name for name, (where, _) in ROOMS.items() if re.match(where, path)), None)
 
 

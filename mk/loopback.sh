@@ -4,7 +4,7 @@
 #
 # usage: loopback.sh [pytest argument...]
 #
-# Runs the plugin in testpmd against vguest; the logs of what failed stay in
+# Runs the plugin in testpmd against vguest; the logs of failed tests stay in
 # build/loopback-logs/.
 #
 # environment: JOBS (tests at a time, default 2 or half of the processors)

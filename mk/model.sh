@@ -4,8 +4,8 @@
 #
 # usage: model.sh
 #
-# Checks doc/models/*.pml with Spin: each has to hold, and to fail without the part
-# that -DNO_WATCHDOG takes away.
+# Checks doc/models/*.pml with Spin: each has to hold, and to fail without the part that
+# -DNO_WATCHDOG removes.
 set -eu
 cd "$(dirname "$0")/.."
 top=$PWD

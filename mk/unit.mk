@@ -13,7 +13,7 @@ UNIT_ASAN := $(UNIT_SUITES:%=$(B)/asan/unit-%)
 UNIT_TESTS := $(UNIT_PLAIN) $(UNIT_ASAN)
 UNIT_COMMON := $(wildcard tests/unit/*.c)
 
-# The client's checks of messages are vguest's; the suite of lib/ipc tests both ends.
+# The suite of lib/ipc tests both ends; the client's checks of messages are vguest's.
 UNIT_ALSO_ipc := tests/vguest/vg_msg.c
 # mbufs without EAL
 UNIT_ALSO_queues := tests/unit/burst/pool.c
@@ -25,7 +25,7 @@ ASAN_DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/asan/obj/%.o)
 UNIT_INC := $(LIB_INC) -Ilib/vdriver -Itests/unit -Itests/vguest
 asan_compile = $(compile) $(SANITIZE) -O1 -U_FORTIFY_SOURCE
 
-# What a suite is linked with besides lib/, and what its sources see.
+# What a suite is linked with, and what its sources include.
 unit_product = $(LIB_SRC) $(VDRIVER_SRC) $(if $(filter $(1),$(UNIT_DRIVER)),$(DRIVER_SRC))
 unit_libs = $(if $(filter $(1),$(UNIT_DRIVER)),@$(B)/dpdk.libs @$(B)/dpdk.rpath)
 DRIVER_TEST_OBJ := $(filter $(foreach s,$(UNIT_DRIVER),$(B)/obj/tests/unit/$(s)/% \

@@ -4,8 +4,8 @@
 #
 # usage: unit.sh PROGRAM...
 #
-# Runs the unit-test programs one after the other; one line for each, and what
-# it printed when it failed.
+# Runs the unit-test programs one after the other; prints one line for each, and the
+# output of those that failed.
 set -u
 
 log=$(mktemp)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
 #
-# The other side of the ring, for the loopback tests and for measurements: light,
-# and the same for every backend.  Compiled in one go with lib/vdriver, whose ring it is.
+# A guest for the loopback tests and for measurements, the same for every backend.
+# Compiled in one go with lib/vdriver, which implements its rings.
 
 VGUEST := $(B)/tests/vguest
 VGUEST_IPC := $(addprefix lib/ipc/ipc_,check_error.c envelope.c err.c fd.c field.c sock.c)

@@ -4,8 +4,8 @@
 #
 # usage: words.sh
 #
-# The field's words: prints each line of the sources and the documents that has one of
-# ours instead, and fails if there is one.
+# Prints each line of sources and documents that has a word of our own instead of the
+# field's, and fails if there is one.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -15,9 +15,11 @@ cd "$(dirname "$0")/.." || exit 1
 # quiet, loud, heard                            interrupts disabled, enabled, found enabled
 # tell the guest                                interrupt the guest
 # plain C, by call                              scalar, memcpy
+# behind                                        after, following
 strays='ask(s|ed|ing)? for (the |its |their |a )?(first |next )?lines?\b|\blook(s|ed)? ahead\b|'
-strays="$strays"'\bg(i|a)ves? (them |it |buffers |chains )?back\b|\bgiven back\b|\bplain C\b|\bby call\b|'
-strays="$strays"'\bquiet(ly)?\b|\bloud\b|\bheard\b|\b(tell|tells|told) the guest\b'
+strays="$strays"'\b(gives?|gave|giving|given) (them |it |buffers |chains )?back\b|'
+strays="$strays"'\bplain C\b|\bby call\b|\bquiet(ly)?\b|\bloud\b|\bheard\b|'
+strays="$strays"'\b(tells?|told|telling) the guest\b|\bbehind\b'
 
 # shellcheck disable=SC2046
 ! grep -nHiE "$strays" $(git ls-files -co --exclude-standard -- 'lib/*.[ch]' 'drivers/*.[ch]' \

@@ -7,21 +7,21 @@
  * (vring_needs_fence(), vring_note_interrupts(), vring_watch_overdue() in
  * lib/vring/vring_notify.h).
  *
- * mk/model.sh has Spin search all orders of events.  A guest that sleeps for ever
- * beside used buffers is a deadlock, which Spin reports.  With
- * -DNO_WATCHDOG it has to find one.
+ * Spin (mk/model.sh) searches all orders of events.  A guest that sleeps for ever although
+ * used buffers were returned is a deadlock, which Spin reports.  With -DNO_WATCHDOG it has
+ * to find one.
  */
 
 #define N 4 /* bursts */
 
-byte used;       /* the data thread's own count */
-byte seen_used;  /* what its processor has shown to others of it */
-byte published;  /* bursts that have read what the guest wants */
+byte used;       /* bursts, as the data thread counts them */
+byte seen_used;  /* bursts whose used index other processors see */
+byte published;  /* bursts that have read whether the guest wants interrupts */
 bool on;         /* the guest wants interrupts; its stores are followed by barriers */
 bool interrupt;  /* the eventfd */
-bool disabled;   /* found so by VRING_ELIDE_AFTER bursts in a row */
+bool disabled;   /* VRING_ELIDE_AFTER bursts in a row found interrupts disabled */
 
-/* The store buffer: shows stores in their order, at any time. */
+/* The store buffer: makes stores visible in order, each at any time. */
 active proctype store_buffer()
 {
 	do
@@ -37,7 +37,7 @@ active proctype data_thread()
 	do
 	:: published < N ->
 		used++;
-		/* any history; when disabled, every VRING_ELIDE_AFTER-th burst has one */
+		/* any history of bursts; if disabled, some still have a fence */
 		if
 		:: fence = true
 		:: disabled -> fence = false
@@ -58,7 +58,7 @@ active proctype data_thread()
 		published++;
 		if
 		:: want ->
-			/* a guest that woke up too early would sleep again */
+			/* the second fence: a guest that runs too early would sleep again */
 			seen_used == used;
 			interrupt = true
 		:: else
@@ -101,7 +101,7 @@ active proctype guest()
 		if
 		:: done < seen_used -> done = seen_used
 		:: done == seen_used ->
-			/* nothing there: polls on, or lets itself be woken */
+			/* nothing there: polls again, or enables interrupts and sleeps */
 			if
 			:: skip
 			:: on = true;

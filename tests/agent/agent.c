@@ -2,13 +2,12 @@
 /* Copyright (c) 2026 The virtq project */
 
 /*
- * Runs commands in the guest for the test on the other end of a serial port.
+ * Runs commands in the guest for the test at the other end of a serial port.
  *
- * A request is one line, "ID BASE64": a shell script.  It is answered by one
- * line, "=ID STATUS BASE64": the exit status and all the output.  Base64 keeps
- * the line whole whatever the output is.  Requests run side by side, so one that
- * hangs keeps nobody waiting.  After it has started, the agent says
- * "=boot 0 BOOT-ID".
+ * A request is one line, "ID BASE64": a shell script.  The answer is one line, "=ID STATUS
+ * BASE64": its exit status and its output, in Base64 because it may contain newlines.
+ * Requests run at the same time, so one that hangs delays no other.  When it starts, the
+ * agent prints "=boot 0 BOOT-ID".
  */
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* Capture files: replay one, and digest what arrives, to compare the two. */
+/* Replays a capture file, and prints a digest of the packets that arrive, to compare the
+ * two. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,11 +40,11 @@ pcap_open(const char *name)
 	return f;
 }
 
-/* How long to wait for an acknowledgement before the next look, milliseconds. */
+/* How long one receive call waits, milliseconds. */
 #define ACK_MS 100
 
-/* The receiver's word of how many packets have arrived, to everybody: the packets
- * of the file come from addresses that are nobody's. */
+/* Broadcasts how many packets have arrived: no host has the addresses from which the
+ * packets of the file come. */
 static void
 send_ack(const struct pkt_sock *s, uint32_t received)
 {
@@ -63,9 +64,9 @@ send_ack(const struct pkt_sock *s, uint32_t received)
 	pkt_sock_send(s, frames, &len, 1);
 }
 
-/* The newest of what the receiver said; ms as for pkt_sock_recv(). */
+/* Returns the newest acknowledgement; ms as for pkt_sock_recv(). */
 static uint32_t
-hear_acks(const struct pkt_sock *s, uint32_t acked, int ms)
+recv_acks(const struct pkt_sock *s, uint32_t acked, int ms)
 {
 	static struct pkt_batch b;
 	unsigned int i, n = pkt_sock_recv(s, &b, ms);
@@ -81,17 +82,17 @@ hear_acks(const struct pkt_sock *s, uint32_t acked, int ms)
 	return acked;
 }
 
-/* Waits until no more than `open` packets are under way; false if nothing arrived
- * for as long as the sender is willing to wait. */
+/* Waits until at most `open` packets are not acknowledged; false if --idle seconds passed
+ * without a new acknowledgement. */
 static bool
 wait_acked(const struct pkt_options *o, const struct pkt_sock *s, uint32_t sent, uint32_t open,
 	   uint32_t *acked)
 {
 	double last = pkt_now();
 
-	*acked = hear_acks(s, *acked, 0);
+	*acked = recv_acks(s, *acked, 0);
 	while (sent - *acked > open) {
-		uint32_t now = hear_acks(s, *acked, ACK_MS);
+		uint32_t now = recv_acks(s, *acked, ACK_MS);
 
 		if (now != *acked)
 			last = pkt_now();
@@ -154,10 +155,10 @@ pkt_digest_main(const struct pkt_options *o)
 			last = pkt_now();
 		}
 		b.num = 0;
-		/* also when nothing came: the last one may have been lost */
+		/* also when nothing came: the last acknowledgement may be lost */
 		send_ack(&s, received);
 	}
-	/* nothing answers the last one: said more than once */
+	/* the last acknowledgement is not answered: sent more than once */
 	for (i = 0; i < 3; i++)
 		send_ack(&s, received);
 	return received == o->count ? 0 : 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* What a packet consists of: size, header and pattern, all from its number. */
+/* Size, header and pattern of a packet, all derived from its number. */
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -83,7 +83,7 @@ pkt_size(const struct pkt_options *o, uint32_t seq)
 	return r < 7 ? 60 : r < 11 ? 590 : 1514;
 }
 
-/* FNV-1a, 64 bits: to compare captures, not against anyone's ill will. */
+/* FNV-1a, 64 bits: good enough to compare captures. */
 uint64_t
 pkt_hash(const uint8_t *data, unsigned int len)
 {

@@ -15,7 +15,7 @@ struct receiver {
 	struct pkt_sock sock;
 	uint8_t peer[6];
 	uint8_t *seen;  /* one bit a packet */
-	uint32_t front; /* packets that left the path: every later one is still to come */
+	uint32_t front; /* number of the first packet that may still be under way */
 	uint32_t ack_every;
 	uint32_t unacked;
 	uint32_t unique;
@@ -23,7 +23,7 @@ struct receiver {
 	uint32_t reordered;
 	uint32_t corrupt;
 	uint32_t outside; /* numbers beyond --count */
-	uint32_t sent;    /* what the sender says it sent, from FIN */
+	uint32_t sent;    /* how many the sender sent, from FIN */
 	uint64_t bytes;
 	bool fin;
 	bool bye;
@@ -105,7 +105,7 @@ handle(struct receiver *r, const uint8_t *frame, unsigned int len)
 		return true;
 	case PKT_POLL:
 	case PKT_FIN:
-		/* The path keeps the order: what has not come before this is lost. */
+		/* The path keeps the order: packets that did not come before this are lost. */
 		if (seq > r->front && seq <= r->o->count)
 			r->front = seq;
 		if (ntohl(hdr.type) == PKT_FIN) {
@@ -122,10 +122,11 @@ handle(struct receiver *r, const uint8_t *frame, unsigned int len)
 	}
 }
 
-/* How long the path has to be silent, milliseconds.  Without a BYE the sender may not
- * have got the FIN_ACK and repeats its FIN; what comes after the BYE comes twice. */
+/* How long a receive call waits, milliseconds; after a FIN the receiver ends when nothing
+ * came for so long.  Without a BYE the sender may not have received the FIN_ACK and repeats
+ * its FIN; packets after the BYE are duplicates. */
 static int
-patience(const struct receiver *r)
+wait_ms(const struct receiver *r)
 {
 	if (!r->fin)
 		return 100;
@@ -135,21 +136,21 @@ patience(const struct receiver *r)
 static void
 receive(struct receiver *r)
 {
-	double end = pkt_now() + r->o->timeout, heard = pkt_now();
+	double end = pkt_now() + r->o->timeout, last = pkt_now();
 	unsigned int i, n;
 
 	for (;;) {
-		n = pkt_sock_recv(&r->sock, &r->in, patience(r));
+		n = pkt_sock_recv(&r->sock, &r->in, wait_ms(r));
 		for (i = 0; i < n; i++)
 			if (handle(r, r->in.buf[i], r->in.len[i]))
-				heard = pkt_now();
+				last = pkt_now();
 		if (r->unique && !r->first)
 			r->first = pkt_now();
 		if (n && !r->fin)
 			r->last = pkt_now();
 		if (!n && r->fin)
 			return;
-		if (pkt_now() > end || pkt_now() > heard + r->o->idle)
+		if (pkt_now() > end || pkt_now() > last + r->o->idle)
 			return;
 	}
 }
@@ -162,9 +163,9 @@ pkt_recv_main(const struct pkt_options *o)
 	bool ok;
 
 	r.o = o;
-	/* Seldom: libpcap's ring holds 8 blocks, and a block that has got a packet is
-	 * closed after a few milliseconds.  A window that trickles in while the program
-	 * at the other end of the capture is not scheduled has to fit. */
+	/* Seldom: libpcap's ring holds 8 blocks, and closes a block a few milliseconds
+	 * after its first packet.  Acknowledgements of a whole window have to fit while the
+	 * program at the other end of the capture is not scheduled. */
 	r.ack_every = o->window > 8 ? o->window / 2 : 1;
 	r.seen = calloc(1, o->count / 8 + 1);
 	if (!r.seen)

@@ -9,9 +9,10 @@
 
 #include "pktcheck.h"
 
-/* How long a full window waits before it asks, milliseconds. */
+/* How long the sender waits for an acknowledgement before it sends a POLL, milliseconds:
+ * with a full window, */
 #define STALL_MS 200
-/* How long a question waits for a receiver that may not have started yet. */
+/* and at the start, when the receiver may not run yet. */
 #define START_MS 20
 
 struct sender {
@@ -21,10 +22,10 @@ struct sender {
 	uint32_t acked; /* packets that left the path */
 	uint32_t stalls;
 	uint64_t bytes;
-	bool heard; /* the receiver is there */
+	bool answered; /* the receiver runs */
 	bool fin_acked;
 	double end;
-	double last; /* when the receiver was heard last */
+	double last; /* when the receiver answered last */
 	struct pkt_batch in;
 	uint8_t out[PKT_BATCH][PKT_MAX];
 };
@@ -47,7 +48,7 @@ header(const struct sender *s, enum pkt_type type, uint32_t seq, unsigned int le
 }
 
 static void
-send_word(struct sender *s, enum pkt_type type)
+send_control(struct sender *s, enum pkt_type type)
 {
 	struct pkt_hdr hdr = header(s, type, s->next, PKT_MIN);
 	uint8_t frame[PKT_MIN], *frames[1] = {frame};
@@ -58,7 +59,7 @@ send_word(struct sender *s, enum pkt_type type)
 }
 
 static void
-hear(struct sender *s, int ms)
+recv_acks(struct sender *s, int ms)
 {
 	unsigned int i, n = pkt_sock_recv(&s->sock, &s->in, ms);
 	struct pkt_hdr hdr;
@@ -73,7 +74,7 @@ hear(struct sender *s, int ms)
 			s->fin_acked = true;
 		else if (ntohl(hdr.type) != PKT_ACK)
 			continue;
-		s->heard = true;
+		s->answered = true;
 		s->last = pkt_now();
 		if ((int32_t)(ntohl(hdr.seq) - s->acked) > 0)
 			s->acked = ntohl(hdr.seq);
@@ -88,14 +89,14 @@ expired(const struct sender *s)
 	return now > s->end || now > s->last + s->o->idle;
 }
 
-/* Repeats a word every ms milliseconds until the receiver has answered in the way that
- * *done tells. */
+/* Sends a control packet every ms milliseconds until its answer has set *done; false if
+ * none came in time. */
 static bool
-insist(struct sender *s, enum pkt_type type, const bool *done, int ms)
+send_until(struct sender *s, enum pkt_type type, const bool *done, int ms)
 {
 	while (!*done && !expired(s)) {
-		send_word(s, type);
-		hear(s, ms);
+		send_control(s, type);
+		recv_acks(s, ms);
 	}
 	return *done;
 }
@@ -129,14 +130,14 @@ send_all(struct sender *s)
 			room = s->o->count - s->next;
 		if (room) {
 			send_batch(s, room < PKT_BATCH ? room : PKT_BATCH);
-			hear(s, 0);
+			recv_acks(s, 0);
 			continue;
 		}
 		before = s->acked;
-		hear(s, STALL_MS);
+		recv_acks(s, STALL_MS);
 		if (s->acked == before) {
 			s->stalls++;
-			send_word(s, PKT_POLL);
+			send_control(s, PKT_POLL);
 		}
 	}
 }
@@ -153,16 +154,16 @@ pkt_send_main(const struct pkt_options *o)
 	pkt_sock_filter(&s.sock, o->stream, PKT_ACK, PKT_FIN_ACK);
 	s.last = pkt_now();
 	s.end = s.last + o->timeout;
-	insist(&s, PKT_POLL, &s.heard, START_MS);
+	send_until(&s, PKT_POLL, &s.answered, START_MS);
 	begin = pkt_now();
-	if (s.heard)
+	if (s.answered)
 		send_all(&s);
-	ok = s.heard && insist(&s, PKT_FIN, &s.fin_acked, STALL_MS) && s.next == o->count;
+	ok = s.answered && send_until(&s, PKT_FIN, &s.fin_acked, STALL_MS) && s.next == o->count;
 	if (s.fin_acked)
-		send_word(&s, PKT_BYE);
-	printf("{\"mode\": \"send\", \"ok\": %s, \"heard\": %s, \"sent\": %u, \"bytes\": %llu, "
+		send_control(&s, PKT_BYE);
+	printf("{\"mode\": \"send\", \"ok\": %s, \"answered\": %s, \"sent\": %u, \"bytes\": %llu, "
 	       "\"stalls\": %u, \"seconds\": %.3f}\n",
-	       ok ? "true" : "false", s.heard ? "true" : "false", s.next,
+	       ok ? "true" : "false", s.answered ? "true" : "false", s.next,
 	       (unsigned long long)s.bytes, s.stalls, pkt_now() - begin);
 	return ok ? 0 : 1;
 }

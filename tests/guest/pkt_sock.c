@@ -24,7 +24,7 @@ pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype)
 	int size = 64 << 20;
 	struct ifreq ifr;
 
-	/* Protocol 0 until bound: nothing of another interface gets in. */
+	/* Protocol 0 until bound: no packet of another interface is received. */
 	s->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		pkt_die("packet socket: %s (it needs root)", strerror(errno));
@@ -82,7 +82,7 @@ pkt_sock_recv(const struct pkt_sock *s, struct pkt_batch *b, int ms)
 		msgs[i].msg_hdr.msg_iovlen = 1;
 	}
 	n = recvmmsg(s->fd, msgs, PKT_BATCH, MSG_DONTWAIT, NULL);
-	/* ENETDOWN is told once when the link goes; the socket stays good. */
+	/* ENETDOWN comes once when the link goes down; the socket stays usable. */
 	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
 		pkt_die("receiving: %s", strerror(errno));
 	b->num = n > 0 ? n : 0;
@@ -114,7 +114,7 @@ pkt_sock_send(const struct pkt_sock *s, uint8_t *const *frames, const unsigned i
 			done += n;
 			continue;
 		}
-		/* The queue of the interface is full, or its link is away for a while. */
+		/* The queue of the interface is full, or its link is down for a while. */
 		if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
 			pkt_die("sending %u bytes: %s", lens[done], strerror(errno));
 		if (!end)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* pktcheck: command line.  See pktcheck.h for what it is. */
+/* The command line of pktcheck (pktcheck.h). */
 
 #include <getopt.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static const char usage[] =
 	"  recv    --stream N --count N [--window N] [--size as the sender's]\n"
 	"  replay  --file PCAP [--window N]\n"
 	"  digest  --from MAC --count N     one line a packet: length, hash\n"
-	"  all     [--timeout S] whole run  [--idle S] without a word of the peer\n";
+	"  all     [--timeout S] whole run  [--idle S] without a packet of the peer\n";
 
 static const struct option options[] = {
 	{"dev", 1, NULL, 'd'},     {"dst", 1, NULL, 'D'},    {"stream", 1, NULL, 's'},

@@ -7,11 +7,10 @@
 /*
  * pktcheck - patterned packets, counted and verified.
  *
- * A sender numbers its packets and fills each with a pattern made of its stream
- * and number, so a receiver can tell lost, doubled, reordered and changed ones
- * apart.  The receiver acknowledges as it reads; the sender never has more than
- * a window of packets under way, so that it sends at the rate that the receiver
- * can take.
+ * A sender numbers its packets and fills each with a pattern made of its stream and
+ * number, so that a receiver detects lost, duplicate, reordered and changed ones.  The
+ * receiver acknowledges as it reads; the sender never has more than a window of packets
+ * under way, so it sends at the receiver's rate.
  */
 
 #include <stdbool.h>
@@ -27,7 +26,7 @@ enum pkt_type {
 	PKT_DATA = 1, /* seq: number of this packet */
 	PKT_POLL = 2, /* seq: packets sent so far; wants an ACK */
 	PKT_FIN = 3,  /* seq: packets sent in all; wants a FIN_ACK */
-	PKT_BYE = 4,  /* seq: the same; the FIN_ACK has come, the sender ends */
+	PKT_BYE = 4,  /* seq: the same; the sender received the FIN_ACK and ends */
 	PKT_ACK = 5,  /* seq: packets that left the path, received or lost */
 	PKT_FIN_ACK = 6,
 };
@@ -73,25 +72,25 @@ struct pkt_batch {
 	uint8_t buf[PKT_BATCH][PKT_MAX + 64];
 };
 
-/* pkt_sock.c: all of them end the program with a message when the system refuses */
+/* pkt_sock.c: all of these end the program with a message if a system call fails. */
 void pkt_sock_open(struct pkt_sock *s, const char *dev, uint16_t ethertype);
-/* From then on only packets of one stream, of types min to max.  A path that sends
- * everything back would otherwise give a sender its own packets to read. */
+/* Receives only packets of one stream, of types min to max, from then on: a path that
+ * returns all packets would otherwise bring a sender its own. */
 void pkt_sock_filter(const struct pkt_sock *s, uint32_t stream, enum pkt_type min,
 		     enum pkt_type max);
-/* Waits up to ms (0: takes what is there); the number of packets, 0 for none. */
+/* Waits up to ms milliseconds for packets; returns how many it received, 0 for none. */
 unsigned int pkt_sock_recv(const struct pkt_sock *s, struct pkt_batch *b, int ms);
 void pkt_sock_send(const struct pkt_sock *s, uint8_t *const *frames, const unsigned int *lens,
 		   unsigned int num);
 
 /* pkt_pattern.c */
 void pkt_fill(uint8_t *frame, unsigned int len, const struct pkt_hdr *hdr);
-/* NULL if the frame is what its sender made of it, else what is wrong. */
+/* NULL if the frame is as pkt_fill() made it, else what differs. */
 const char *pkt_verify(const uint8_t *frame, unsigned int len);
 unsigned int pkt_size(const struct pkt_options *o, uint32_t seq);
 uint64_t pkt_hash(const uint8_t *data, unsigned int len);
 
-/* one a mode; the exit status of the program */
+/* One a mode; returns the exit status of the program. */
 int pkt_send_main(const struct pkt_options *o);
 int pkt_recv_main(const struct pkt_options *o);
 int pkt_replay_main(const struct pkt_options *o);

@@ -22,8 +22,8 @@ struct rte_eth_virtq_info {
 	char connector[108]; /* path of the socket */
 	uint32_t nid;
 	uint32_t max_queues; /* queues each way that the application may configure */
-	bool connected;                       /* to a device, which the fields below describe */
-	bool running;                         /* the guest's driver is ready */
+	bool connected;      /* to a device, which the fields below describe */
+	bool running;        /* the guest's driver is ready */
 	char device[RTE_ETH_VIRTQ_NAME_LEN];  /* id= of the QEMU device */
 	char vm_name[RTE_ETH_VIRTQ_NAME_LEN]; /* -name of the VM, may be empty */
 	uint8_t vm_uuid[16];

@@ -66,7 +66,7 @@ struct virtq_ring {
  */
 struct virtq_vq {
 	struct virtq_ring ring;
-	struct vring *vring; /* NULL: not made */
+	struct vring *vring;   /* NULL: not made */
 	struct virtq_vq *next; /* circular: those that one rx queue serves */
 	struct vring_watch watch;
 	uint32_t senders;    /* tx queues that send by it */
@@ -95,7 +95,7 @@ struct virtq_queue {
 	struct rte_mempool *pool;
 	uint64_t rearm;     /* rearm word of a new mbuf of this port */
 	uint16_t mbuf_room; /* bytes that a new mbuf holds */
-	int wake_fd; /* eventfd that wakes the control thread, to report a broken ring */
+	int wake_fd;        /* eventfd that wakes the control thread, to report a broken ring */
 
 	struct virtq_port *port;
 	struct virtq_vq *turn; /* the data thread's: which of `many` is next */
@@ -128,7 +128,7 @@ struct virtq_port {
 	uint16_t port_id;
 	uint32_t nid;
 	uint32_t max_queues; /* each way, that the application may configure */
-	int lcore_id; /* -1: anywhere */
+	int lcore_id;        /* -1: anywhere */
 	bool rxfilter;
 	uid_t uid; /* a second user who may connect; (uid_t)-1: none */
 	struct virtq_connector *connector;

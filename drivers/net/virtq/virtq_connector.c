@@ -20,13 +20,13 @@
 #include "virtq_device.h"
 #include "virtq_front.h"
 
-/* Connections that have not named a port yet; beyond it the oldest is let go. */
+/* Connections that have not named a port yet; one more ends the oldest of them. */
 #define VIRTQ_MAX_PENDING 32u
-/* How long to leave the listener alone when the process is out of fds. */
+/* How long nothing is accepted after the process ran out of fds. */
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
-/* How often a running guest's memory is looked after. */
+/* How often ports are checked for what guests and peers can break. */
 #define VIRTQ_CHECK_MS 1000u
-/* Complaints that are remembered so as not to be repeated. */
+/* Errors that are remembered, so that each is logged once. */
 #define VIRTQ_MAX_LOGGED 16u
 #define VIRTQ_LOGGED_LEN 240u
 

@@ -42,8 +42,8 @@ virtq_device_quiesce(struct virtq_port *port)
 	virtq_map_clear(port);
 }
 
-/* Frees the rings of virtqueues [first, end), which no burst can see; where they stand is
- * then in their description. */
+/* Frees the vrings of virtqueues [first, end), which no burst uses any more; their
+ * positions are then in their descriptions. */
 static void
 rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 {

@@ -28,23 +28,25 @@ int virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *e
 			 size_t err_size);
 
 /*
- * The guest's driver is ready: takes the first num_vqs descriptions, makes those
- * rings that are enabled and hands them to the data threads.  Returns 0; or -EINVAL or
- * -ENOMEM with one sentence in err: then no ring was handed over, those that were made
- * are freed, and the eventfds of all descriptions are closed.
+ * The guest's driver is ready: makes the enabled ones of the first num_vqs rings and
+ * hands them to the data threads; owns their eventfds from now on.  features are the
+ * negotiated ones.  Returns 0; or -EINVAL or -ENOMEM with one sentence in err (err_size
+ * bytes): then no ring was handed over, those that were made are freed, and the eventfds
+ * of all descriptions are closed.
  */
 int virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_vqs, char *err,
 		       size_t err_size);
 
 /*
- * While running: makes the rings, one or many, that were enabled since, and hands them
- * over.  Returns 0; or -EINVAL or -ENOMEM with one sentence in err: then none of them was
- * handed over, the rings that were running before go on, and the connection has to end.
+ * While running: makes the rings that were enabled since, and hands them over.  Returns 0;
+ * or -EINVAL or -ENOMEM with one sentence in err (err_size bytes): then none of them was
+ * handed over, those that were running before go on, and the caller has to end the
+ * connection.
  */
 int virtq_device_start_rings(struct virtq_port *port, char *err, size_t err_size);
 
-/* Takes the rings of virtqueues [first, end) back: afterwards no burst touches one.  They
- * rest at the position that is then in their description, and are not enabled. */
+/* Takes back and frees the rings of virtqueues [first, end): no burst accesses them any
+ * more.  They are then not enabled, and their positions are in their descriptions. */
 void virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end);
 
 /* The application has configured so many queues, at most max_queues of the port, and runs

@@ -11,7 +11,7 @@
  *
  * A new front is one file, virtq_front_<name>.c, with one struct virtq_front_ops that is
  * declared at the end of this header and given to virtq_connector_add() by the probe.
- * Between open() and close() its input() does this, as its peer's messages ask for it:
+ * Between open() and close() its input() does this, as its peer's messages require:
  *
  *  - names the port: sets peer->port and port->peer, which detach() clears;
  *  - virtq_device_set_mem() with the guest's memory;
@@ -20,8 +20,8 @@
  *  - virtq_device_start_rings() and virtq_device_stop_rings() of single rings,
  *    virtq_device_stop() of all.
  *
- * Everything here happens under the connector's lock, in the control thread unless it
- * says otherwise.
+ * All ops are called with the connector's lock held, in the control thread unless noted
+ * otherwise.
  */
 
 #include <sys/queue.h>
@@ -45,18 +45,18 @@ struct virtq_peer {
 enum virtq_reason {
 	VIRTQ_GONE,      /* the application closed or reset the port */
 	VIRTQ_PEER,      /* this user may not connect */
-	VIRTQ_RESOURCES, /* out of something */
+	VIRTQ_RESOURCES, /* out of memory, fds or another resource */
 	VIRTQ_CROWD,     /* too many connections that have named no port */
-	VIRTQ_TIMEOUT,   /* the peer said nothing in time */
-	VIRTQ_MEMORY,    /* the peer took back, or filled, what it shares with us */
+	VIRTQ_TIMEOUT,   /* the peer named no port in time */
+	VIRTQ_MEMORY,    /* the peer truncated a file, or filled an eventfd, that it shares */
 };
 
 struct virtq_front_ops {
 	const char *name;
 	int sock_type; /* SOCK_SEQPACKET or SOCK_STREAM */
 
-	/* A peer connected: its state, with ops, connector, fd and deadline_ms filled in, or
-	 * NULL.  The fd is the front's, also then. */
+	/* A peer connected: returns its state, with ops, connector, fd and deadline_ms
+	 * filled in, or NULL.  Takes fd over in both cases. */
 	struct virtq_peer *(*open)(struct virtq_connector *c, int fd);
 
 	/* The fd is readable, or the peer closed it.  Returns 0, or -1 if the connection is
@@ -67,9 +67,9 @@ struct virtq_front_ops {
 	bool (*is_dead)(const struct virtq_peer *peer);
 
 	/*
-	 * Ends the connection: tells the peer why, after the data threads have let go of
-	 * the rings.  text is one sentence; NULL: the front has words for the reason.  Any
-	 * thread of the application.
+	 * Ends the connection: takes the rings from the data threads, then sends reason and
+	 * text to the peer.  text is one sentence; NULL: the front has one for the reason.
+	 * Any thread of the application.
 	 */
 	void (*fail)(struct virtq_peer *peer, enum virtq_reason reason, const char *text);
 
@@ -84,9 +84,9 @@ struct virtq_front_ops {
 	 * peer left or the application ended it. */
 	const char *(*why)(const struct virtq_peer *peer, bool *failed);
 
-	/* Once a second, after an event, and before rings are taken back: calls
-	 * virtq_device_check(), which calls broken() and fail(), and looks after what the
-	 * front itself shares with its peer. */
+	/* Once a second, after an event, and before rings are freed: calls
+	 * virtq_device_check(), which calls broken() and fail(), and checks what the front
+	 * itself shares with its peer. */
 	void (*check)(struct virtq_peer *peer);
 
 	/* Sends the port's link and MTU.  Returns 0, or -1 if the connection is over.  Any

@@ -3,8 +3,7 @@
 
 /*
  * virtq_front_ipc.c - the front of QEMU's virtio-net-ipc-pci (doc/protocol.md): what its
- * messages do to a port.  The only file of the driver that includes
- * virtq_ipc.h.
+ * messages do to a port.  The only file of the driver that includes virtq_ipc.h.
  */
 
 #include <errno.h>

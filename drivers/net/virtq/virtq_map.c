@@ -22,8 +22,7 @@ call_fds_drain(const struct virtq_port *port)
 }
 
 /* D and E, control's side: when it returns, no burst of these queues uses what they pointed
- * to before.  A burst takes microseconds: one that takes longer may be stuck in its
- * peer's eventfd. */
+ * to before.  One that takes unusually long may be blocked in its peer's eventfd. */
 static void
 wait_bursts(const struct virtq_port *port, const struct virtq_queue *queue, uint32_t n)
 {

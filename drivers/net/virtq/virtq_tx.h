@@ -6,8 +6,8 @@
 
 /*
  * virtq_tx.h - packets that the application sends and the guest receives.  Three paths:
- * packets of one mbuf that fit into one chain of a run; longer ones straight into runs
- * (virtq_tx_long.h); and everything else, by a batch that runs fill as well.
+ * runs, for packets of one mbuf that fit into one chain; runs again, for longer packets
+ * (virtq_tx_long.h); and a batch, for all that these do not take.  Data thread.
  */
 
 #include <rte_mbuf.h>
@@ -97,9 +97,9 @@ virtq_tx_slots(const struct vring_batch *b, uint16_t i)
 	return i < b->nchain ? b->chain[i].at : b->slots;
 }
 
-/* Reserves the chains from p->first on that a packet of `need` bytes with its header
- * fills, as many as p->count then says; those that the batch has not got are added, and
- * with them those that the other `left` - 1 packets may take. */
+/* Reserves for a packet of `need` bytes, its header included, the chains from p->first on,
+ * and sets p->count to how many it fills.  Chains that the batch does not have yet are
+ * added to it, and with them those that the other `left` - 1 packets may fill. */
 static __rte_always_inline enum virtq_fit
 virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32_t need,
 		 uint32_t left, struct virtq_tx_plan *p, const bool mergeable, const bool packed)
@@ -107,7 +107,7 @@ virtq_tx_reserve(struct vring *vr, struct vring_batch *b, uint16_t avail, uint32
 	const struct vring_limits lim = {vr->hdr_len, INT32_MAX};
 	/* a few more than it takes, for buffers of 1.5 KB and more */
 	const uint32_t want = left * (need / 1024 + 1);
-	const bool alone = b->ndesc == 0; /* has all the room of the batch */
+	const bool alone = b->ndesc == 0; /* the whole batch is free */
 	uint16_t from = virtq_tx_slots(b, p->first), i = p->first;
 	uint32_t room = 0;
 

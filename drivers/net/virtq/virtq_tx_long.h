@@ -5,10 +5,11 @@
 #define VIRTQ_TX_LONG_H
 
 /*
- * virtq_tx_long.h - packets of several mbufs, or that take several buffers, copied straight
- * into runs: for split rings, whose used index moves once for all runs, and for short
+ * virtq_tx_long.h - packets of several mbufs, or that take several buffers, copied into
+ * runs: for split rings, whose used index is written once for all runs, and for short
  * bursts of a packed ring.  A batch is faster for long bursts of a packed ring, and slower
- * everywhere else (cells split-enq-9000-mrg and *-9000-mrg-b1, doc/benchmarks.md).
+ * everywhere else (cells split-enq-9000-mrg and *-9000-mrg-b1, doc/benchmarks.md).  Data
+ * thread.
  */
 
 #include <rte_mbuf.h>
@@ -17,11 +18,11 @@
 #include "vring_hdr.h"
 #include "vring_run.h"
 
-/* Fewer packets than that go straight into a packed ring. */
+/* A packed ring takes bursts of fewer packets in runs. */
 #define VIRTQ_TX_SHORT 8u
 
-/* Chains of a run from `first` on that `need` bytes fill; 0 if those gathered are too
- * small. */
+/* How many chains of the run, from `first` on, `need` bytes fill; 0 if the chains up to
+ * `have` are too small. */
 static __rte_always_inline uint16_t
 virtq_tx_run_chains(const struct vring_run *run, uint16_t first, uint16_t have, uint32_t need,
 		    bool mergeable)
@@ -87,9 +88,9 @@ virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	return i;
 }
 
-/* Copies packets into the next run of up to `have` chains, which it leaves in *run with
- * what each got; *used of them are filled.  Returns how many packets; 0 also if the ring
- * is not ours any more. */
+/* Copies packets into the next run of up to `have` chains: *run, with the bytes written to
+ * each in its len; *used: how many are filled.  Returns how many packets; 0 also if the
+ * ring is not ours any more. */
 static __rte_always_inline uint16_t
 virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t have,
 		  struct vring_run *run, uint16_t *used, const bool packed)
@@ -112,8 +113,8 @@ virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t
 	return likely(vring_is_ours(vr)) ? n : 0;
 }
 
-/* Returns how many of pkts were sent, in a packed ring those that one run holds; what is
- * left is for a batch. */
+/* Returns how many of pkts were sent, in a packed ring those that one run holds;
+ * virtq_tx_batch() has to try the others. */
 static __rte_always_inline uint16_t
 virtq_tx_long(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 	      const bool packed)
@@ -132,8 +133,8 @@ virtq_tx_long(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 			break;
 		vring_run_put_split(vr, &run, used);
 		vring_split_advance(vr, used);
-		/* those that were known at first: with more, and nothing published, the
-		 * guest could have more under way than its ring has entries */
+		/* only chains that were known at first: until they are published, newer ones
+		 * could bring more used entries than the ring holds */
 		have = (uint16_t)(vr->avail_idx - vr->last_avail);
 	} while (done < n);
 	if (done == 0)

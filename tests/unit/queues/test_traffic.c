@@ -151,8 +151,7 @@ guest_run(void *arg)
 	while (!get(&t.stop)) {
 		for (uint32_t p = 0; p < PAIRS; p++) {
 			guest_reap(&t.f, p);
-			while (!get(&t.quiet) &&
-			       guest_send(&t.f, p, (struct stamp){p, t.sent[p]}))
+			while (!get(&t.quiet) && guest_send(&t.f, p, (struct stamp){p, t.sent[p]}))
 				set(&t.sent[p], t.sent[p] + 1);
 			while (guest_recv(&t.f, p, &s))
 				guest_check(p, s);
