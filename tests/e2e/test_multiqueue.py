@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The virtq project
 """Several queue pairs, and guests that change how many they use."""
 
+import re
 import struct
 
 import pytest
@@ -20,8 +21,11 @@ _ARGS = [f"--rxq={QUEUES}", f"--txq={QUEUES}"]
 def _wires(lab):
     """A namespace and a veth for each queue of eth_pcap0; its option of --vdev."""
     wires = [net.Netns(lab, f"q{n}") for n in range(QUEUES)]
-    ends = [f"rx_iface_in={w.peer},tx_iface={w.peer}" for w in wires]
-    return wires, ",".join(["eth_pcap0", *ends])
+    return wires, _pcap(wires)
+
+
+def _pcap(wires):
+    return ",".join(["eth_pcap0", *(f"rx_iface_in={w.peer},tx_iface={w.peer}" for w in wires)])
 
 
 class Bridged:
@@ -31,6 +35,7 @@ class Bridged:
 
     def __init__(self, lab):
         wires, pcap = _wires(lab)
+        self.pcap = lambda queues: _pcap(wires[:queues])
         self.netns = net.Netns(lab, "br", veth=False)
         self.netns.run("ip", "link", "add", "br0", "type", "bridge")
         for n, wire in enumerate(wires):
@@ -140,29 +145,53 @@ def test_dpdk_guest_with_one_pair_and_with_four(lab):
     assert each_wire(QUEUES) == [True] * QUEUES
 
 
-def test_port_with_fewer_pairs_and_with_more(lab):
+def test_port_with_fewer_queues_and_with_more(lab):
+    """queues= limits the application, not the device."""
     pair = Pair(lab, Nic(0, queues=QUEUES), start=False)
     pair.vm.boot()
-    pair.pmd.vdevs[0] = f"eth_virtq0,queues={QUEUES - 1}"
-    pair.pmd.start()
-    sentence = (f"the device has {QUEUES} queue pairs and eth_virtq0 has {QUEUES - 1}: start the "
-                f"application with queues={QUEUES}")
-    said = pair.pmd.process.log, pair.vm.process.log
-    until("the complaint of both ends", 20, lambda: all(
-        sentence in log.read_text(errors="replace") for log in said))
-    assert not pair.vm.carrier()
-    # Two more attempts to connect do not make two more messages.
-    tries = "virtio_net_ipc_connect"
-    pair.vm.qmp.hmp(f"trace-event {tries} on")
-    until("further attempts", 20,
-          lambda: said[1].read_text(errors="replace").count(tries) >= 2)
-    assert [log.read_text(errors="replace").count(sentence) for log in said] == [1, 1]
-    pair.pmd.quit()
+    for queues in (1, 2 * QUEUES):
+        pair.pmd.vdevs[0] = f"eth_virtq0,queues={queues}"
+        pair.pmd.start()
+        pair.vm.wait_carrier()
+        pair.vm.run(f"ethtool -L eth0 combined {QUEUES}")
+        works(pair)
+        assert pair.pmd.info(0)["Max possible RX queues"] == str(queues)
+        pair.pmd.quit()
 
-    pair.pmd.vdevs[0] = f"eth_virtq0,queues={2 * QUEUES}"
-    pair.pmd.start()
-    pair.vm.wait_carrier()
-    works(pair)
+
+def _free_mbufs(pmd):
+    """In all pools, caches included."""
+    text = pmd.command("dump_mempool")
+    return sum(int(n) for n in re.findall(r"(?:common_pool_count|total_cache_count)=(\d+)", text))
+
+
+@pytest.mark.timeout(240)
+def test_every_number_of_queues_with_every_number_of_pairs(lab):
+    """The guest sends by the last pair that it uses, and the application by its last queue."""
+    pair = Bridged(lab)
+    for queues in range(1, QUEUES + 1):
+        pair.pmd.quit()
+        pair.pmd.vdevs[1] = pair.pcap(queues)
+        pair.pmd.args[:2] = [f"--rxq={queues}", f"--txq={queues}"]
+        pair.pmd.start(forward=False)
+        free = _free_mbufs(pair.pmd)
+        for line in ("start", "stop", "port stop 0", "port start 0", "start"):
+            pair.pmd.command(line)
+        pair.vm.wait_carrier()
+        for pairs in range(1, QUEUES + 1):
+            pair.use(pairs)
+            pair.from_guest(pairs - 1)
+            pair.to_guest(queues - 1)
+            rx, tx = pair.counters("rx"), pair.counters("tx")
+            both_ways(pair.host, pair.guest, 1000, size="60-1514", window=64)
+            for way, old, queue in (("rx", rx, (pairs - 1) % queues), ("tx", tx, queues - 1)):
+                more = pair.counters(way)[queue] - old[queue]
+                assert more >= 1000, (queues, pairs, way, more)
+            pair.to_guest(0)
+        # One event may stand for several changes.
+        assert "queue state event" in pair.pmd.text()
+        pair.pmd.command("stop")
+        until("all mbufs back in their pools", 10, lambda: _free_mbufs(pair.pmd) == free)
 
 
 @pytest.mark.timeout(180)
