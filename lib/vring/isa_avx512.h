@@ -115,7 +115,7 @@ isa_avx512_heads(const struct vring *vr, uint16_t at, uint16_t n, uint16_t *id)
 	order_keep_copy(id, VRING_BURST * sizeof(*id));
 }
 
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 isa_avx512_gather_split(const struct vring *vr, const enum vring_dir dir, uint16_t at, uint16_t n,
 			const struct vring_limits *lim, struct vring_run *run)
 {
@@ -156,7 +156,7 @@ isa_avx512_second_words(const struct vring_packed_desc *at, __mmask16 words)
 					 _mm512_maskz_loadu_epi64((__mmask8)(words >> 8), at + 4));
 }
 
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 isa_avx512_gather_packed(const struct vring *vr, const enum vring_dir dir, uint16_t slot, bool wrap,
 			 uint16_t n, const struct vring_limits *lim, struct vring_run *run)
 {
@@ -194,7 +194,7 @@ isa_avx512_gather_packed(const struct vring *vr, const enum vring_dir dir, uint1
 	return n;
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 isa_avx512_used_split(struct vring_used_elem *at, const struct vring_run *run, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i += 8) {
@@ -220,7 +220,7 @@ isa_avx512_put_words(uint64_t *at, __mmask8 k, __m512i word)
 	_mm512_mask_storeu_epi64(at, (__mmask8)odd, _mm512_permutexvar_epi64(lo, word));
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 isa_avx512_used_packed(struct vring *vr, const struct vring_run *run, uint16_t n)
 {
 	const __m512i order = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);

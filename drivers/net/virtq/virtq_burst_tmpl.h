@@ -19,12 +19,6 @@
  * are long gets smaller bursts, and cannot hold up the other ports of this lcore. */
 #define VIRTQ_BURST_DESCS (2u * VRING_BATCH_DESCS)
 
-static __rte_always_inline bool
-virtq_is_usable(const struct vring *vr)
-{
-	return vring_is_ours(vr) && vr->fault == VRING_OK;
-}
-
 /* The queue's only ring, if it is attached, ours and not broken, else NULL.  A burst that
  * gets one must call virtq_leave() or order_leave(). */
 static __rte_always_inline struct vring *
@@ -34,7 +28,7 @@ virtq_enter(struct virtq_queue *q)
 
 	order_enter(&q->active, q->cheap_barrier);
 	vr = order_acquire_ptr(&q->view);
-	if (likely(vr != NULL && virtq_is_usable(vr)))
+	if (likely(vr != NULL && vring_is_ours(vr) && vr->fault == VRING_OK))
 		return vr;
 	order_leave(&q->active);
 	return NULL;
@@ -105,7 +99,7 @@ virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 		struct vring *vr = vq->vring;
 
 		vq = vq->next;
-		if (unlikely(!virtq_is_usable(vr)))
+		if (unlikely(!vring_is_ours(vr) || vr->fault != VRING_OK))
 			continue;
 		if (virtq_rx_waiting(vr))
 			done += virtq_rx_from(q, vr, pkts + done, n - done, &descs);
@@ -162,14 +156,16 @@ virtq_tx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
 	struct virtq_vq *vq = virtq_enter_many(q);
 	bool broken = false;
+	struct vring *vr;
 	uint16_t done = 0;
 
 	if (unlikely(vq == NULL))
 		return 0;
+	vr = vq->vring;
 	rte_spinlock_lock(&vq->lock);
-	if (likely(virtq_is_usable(vq->vring))) {
-		done = virtq_tx_to(q, vq->vring, pkts, n);
-		broken = vq->vring->fault != VRING_OK;
+	if (likely(vring_is_ours(vr) && vr->fault == VRING_OK)) {
+		done = virtq_tx_to(q, vr, pkts, n);
+		broken = vr->fault != VRING_OK;
 	}
 	rte_spinlock_unlock(&vq->lock);
 	virtq_leave(q, broken);

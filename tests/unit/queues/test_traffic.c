@@ -18,8 +18,8 @@
 #include "virtq_device.h"
 
 #define WINDOW 65536u /* frames of a queue: many times those under way */
-#define MORE 40u           /* frames by which each has to get on after a change */
-#define PATIENCE 20        /* seconds */
+#define MORE 40u      /* frames by which each has to get on after a change */
+#define PATIENCE 20   /* seconds */
 
 struct app {
 	struct traffic *t;
