@@ -22,7 +22,7 @@ UNIT_SRC := $(sort $(foreach s,$(UNIT_SUITES),$(call unit_src,$(s))))
 UNIT_OBJ := $(UNIT_SRC:%.c=$(B)/obj/%.o)
 ASAN_OBJ := $(patsubst %.c,$(B)/asan/obj/%.o,$(LIB_SRC) $(VDRIVER_SRC) $(UNIT_SRC))
 ASAN_DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/asan/obj/%.o)
-UNIT_INC := $(LIB_INC) -Ilib/vdriver -Itests/unit -Itests/vguest
+UNIT_INC := $(LIB_INC) -Ilib/vdriver -Itests/unit -Itests/unit/burst -Itests/vguest
 asan_compile = $(compile) $(SANITIZE) -O1 -U_FORTIFY_SOURCE
 
 # What a suite is linked with, and what its sources include.

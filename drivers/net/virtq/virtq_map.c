@@ -87,10 +87,11 @@ rx_publish(struct virtq_port *port, uint32_t i)
 		order_release_ptr(&q->many, first);
 }
 
+/* Takes their rings from the rx queues that are to have other ones, and says which. */
 static void
-rx_update(struct virtq_port *port)
+rx_withdraw(struct virtq_port *port, bool *change)
 {
-	bool change[VIRTQ_MAX_PAIRS], any = false;
+	bool any = false;
 
 	for (uint32_t i = 0; i < port->num_rxq; i++) {
 		change[i] = !rx_is_current(port, i);
@@ -98,12 +99,8 @@ rx_update(struct virtq_port *port)
 		if (change[i])
 			withdraw(&port->rxq[i]);
 	}
-	if (!any)
-		return;
-	wait_bursts(port, port->rxq, port->num_rxq);
-	for (uint32_t i = 0; i < port->num_rxq; i++)
-		if (change[i])
-			rx_publish(port, i);
+	if (any)
+		wait_bursts(port, port->rxq, port->num_rxq);
 }
 
 /* Sets to[i] to the receiveq by which tx queue i is to send, and counts the senders of
@@ -164,11 +161,18 @@ tx_update(struct virtq_port *port)
 			order_release_ptr(&q[i].view, to[i]->vring);
 }
 
+/* An application that forwards must be able to send what it received: queues receive only
+ * while those that send have their rings. */
 void
 virtq_map_update(struct virtq_port *port)
 {
-	rx_update(port);
+	bool change[VIRTQ_MAX_PAIRS];
+
+	rx_withdraw(port, change);
 	tx_update(port);
+	for (uint32_t i = 0; i < port->num_rxq; i++)
+		if (change[i])
+			rx_publish(port, i);
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
 		if (port->vq[i].reported != virtq_vq_in_use(&port->vq[i]))
 			port->queues_pending = true;
@@ -177,10 +181,10 @@ virtq_map_update(struct virtq_port *port)
 void
 virtq_map_clear(struct virtq_port *port)
 {
-	for (uint32_t i = 0; i < port->max_queues; i++) {
+	for (uint32_t i = 0; i < port->max_queues; i++)
 		withdraw(&port->rxq[i]);
-		withdraw(&port->txq[i]);
-	}
 	wait_bursts(port, port->rxq, port->max_queues);
+	for (uint32_t i = 0; i < port->max_queues; i++)
+		withdraw(&port->txq[i]);
 	wait_bursts(port, port->txq, port->max_queues);
 }

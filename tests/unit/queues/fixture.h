@@ -15,7 +15,7 @@
 
 #include <ethdev_driver.h>
 
-#include "../burst/pool.h"
+#include "pool.h"
 #include "guest_ring.h"
 #include "virtq_front.h"
 
