@@ -112,6 +112,31 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	return 0;
 }
 
+/* Whether a guest's packets can be copied into mbufs of the pool. */
+static int
+check_pool(const struct virtq_port *port, uint16_t id, struct rte_mempool *pool)
+{
+	uint16_t room = rte_pktmbuf_data_room_size(pool);
+
+	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
+		VIRTQ_LOG(ERR,
+			  "%s: rx queue %u: mbufs of pool %s have %u bytes of room: at least %u "
+			  "are needed",
+			  port->name, id, pool->name, room,
+			  RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+		return -EINVAL;
+	}
+	/* virtq_rearm() sets the flags of a new mbuf to 0 */
+	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) {
+		VIRTQ_LOG(ERR,
+			  "%s: rx queue %u: mbufs of pool %s have pinned external buffers, which "
+			  "are not supported: give the queue a pool of rte_pktmbuf_pool_create()",
+			  port->name, id, pool->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int
 rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 	       const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
@@ -120,14 +145,8 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned 
 
 	(void)socket;
 	(void)conf;
-	if (rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
-		VIRTQ_LOG(ERR,
-			  "%s: rx queue %u: mbufs of pool %s have %u bytes of room: at least %u "
-			  "are needed",
-			  dev_port(dev)->name, id, pool->name, rte_pktmbuf_data_room_size(pool),
-			  RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+	if (check_pool(dev_port(dev), id, pool) != 0)
 		return -EINVAL;
-	}
 	q->pool = pool;
 	q->mbuf_room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	q->rearm = virtq_rearm_word(q->port_id);
