@@ -36,12 +36,13 @@
 struct virtq_queue_stats {
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t nombuf;    /* rx: the mempool was empty */
+	uint64_t nombuf;    /* rx: too few mbufs; the packets stay with the guest */
 	uint64_t runt;      /* rx: chain no longer than the header and 14 bytes */
 	uint64_t oversize;  /* both: longer than VIRTQ_MAX_FRAME or the guest's buffers */
 	uint64_t filtered;  /* tx: not for this guest (rxfilter=1) */
 	uint64_t no_buffer; /* tx: bursts that ended because the guest had no buffer */
 	uint64_t notified;  /* both: interrupts sent to the guest */
+	uint64_t missed;    /* rx: too few mbufs even for one packet, which is dropped */
 };
 
 /* A ring as a front describes it. */

@@ -138,7 +138,7 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 		if (unlikely(virtq_rx_copy(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len, m,
 					   q->pool, q->mbuf_room) != 0)) {
 			rte_pktmbuf_free(m);
-			q->stats.nombuf++;
+			q->stats.nombuf += n > 1; /* the others stay with the guest */
 			if (i > 0)
 				break;
 			/* The spare mbufs may be enough for it.  If not, it is dropped: the
@@ -149,6 +149,7 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 			m = virtq_rx_alone(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len,
 					   q->pool, q->mbuf_room);
 			if (!m) {
+				q->stats.missed++;
 				c->len = 0;
 				continue;
 			}

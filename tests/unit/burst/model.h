@@ -14,7 +14,8 @@
 
 struct model {
 	const struct ring *ring;
-	uint32_t done; /* chains that were given back */
+	uint32_t done;    /* chains that were given back */
+	uint64_t dropped; /* received packets that are missing */
 	struct guest_ram ram;
 };
 

@@ -165,6 +165,7 @@ add_seen(const struct virtq_queue_stats *st)
 {
 	seen.packets += st->packets;
 	seen.nombuf += st->nombuf;
+	seen.missed += st->missed;
 	seen.runt += st->runt;
 	seen.oversize += st->oversize;
 	seen.filtered += st->filtered;
@@ -225,7 +226,7 @@ all(bool rx)
 		return;
 	CU_ASSERT(seen.packets > 10ull * cases && seen.notified > cases / 10);
 	if (rx)
-		CU_ASSERT(seen.nombuf > 100 && seen.runt > 100);
+		CU_ASSERT(seen.nombuf > 100 && seen.missed > 100 && seen.runt > 100);
 	if (!rx)
 		CU_ASSERT(seen.oversize > 100 && seen.filtered > 100 && seen.no_buffer > 100);
 }
