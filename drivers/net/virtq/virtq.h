@@ -29,8 +29,13 @@
 #define VIRTQ_MAX_PAIRS 128u
 #define VIRTQ_MAX_QUEUES (2u * VIRTQ_MAX_PAIRS)
 
-/* Longest frame either way: 64 KiB of payload, Ethernet header, two tags. */
-#define VIRTQ_MAX_FRAME (65535u + RTE_ETHER_HDR_LEN + 2u * 4u)
+/* What a frame is longer than its payload: Ethernet header and two tags. */
+#define VIRTQ_OVERHEAD (RTE_ETHER_HDR_LEN + 2u * RTE_VLAN_HLEN)
+/* ethdev takes the overhead of a port from its max_rx_pktlen and max_mtu, but assumes
+ * another one if max_mtu is UINT16_MAX. */
+#define VIRTQ_MAX_MTU (UINT16_MAX - 1u)
+/* Longest frame either way. */
+#define VIRTQ_MAX_FRAME (VIRTQ_MAX_MTU + VIRTQ_OVERHEAD)
 
 /* Written by the queue's data thread only. */
 struct virtq_queue_stats {
@@ -38,7 +43,7 @@ struct virtq_queue_stats {
 	uint64_t bytes;
 	uint64_t nombuf;    /* rx: too few mbufs; the packets stay with the guest */
 	uint64_t runt;      /* rx: chain no longer than the header and 14 bytes */
-	uint64_t oversize;  /* both: longer than VIRTQ_MAX_FRAME or the guest's buffers */
+	uint64_t oversize;  /* rx: longer than max_frame; tx: than the guest's buffers allow */
 	uint64_t filtered;  /* tx: not for this guest (rxfilter=1) */
 	uint64_t no_buffer; /* tx: bursts that ended because the guest had no buffer */
 	uint64_t notified;  /* both: interrupts sent to the guest */
@@ -68,17 +73,23 @@ struct virtq_queue {
 	uint16_t port_id;
 	void *view; /* struct vring *, NULL while detached */
 	struct rte_mempool *pool;
-	uint64_t rearm;     /* rearm word of a new mbuf of this port */
-	uint16_t mbuf_room; /* bytes that a new mbuf holds */
+	uint64_t rearm;      /* rearm word of a new mbuf of this port */
+	uint16_t mbuf_room;  /* bytes that a new mbuf holds */
+	uint16_t max_single; /* rx: longest packet that goes into one mbuf */
+	uint32_t max_frame;  /* rx: longest packet (virtq_limits.h) */
 	struct virtq_port *port;
 	int wake_fd; /* eventfd that wakes the control thread, to report a broken ring */
 
 	struct virtq_queue_stats stats __rte_cache_aligned;
+	uint32_t oversize_len; /* rx: of the last packet that was counted as oversize */
 
 	/* control thread's, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
 	uint64_t broken;                                   /* how often, since the last reset */
 	uint16_t index;                                    /* of the virtqueue (virtio 5.1.2) */
+	bool scatter;                                      /* rx: a packet may take several mbufs */
+	bool oversize_logged; /* since the limits were set, when stats.oversize was: */
+	uint64_t oversize_known;
 	uint16_t nb_desc; /* that the application requested; the guest chooses the size */
 	uint8_t fault;    /* enum vring_fault that was reported; outlives the vring */
 	struct virtq_ring ring;

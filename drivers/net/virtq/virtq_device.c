@@ -13,6 +13,7 @@
 #include "ipc_signal.h"
 #include "order.h"
 #include "virtq_front.h"
+#include "virtq_limits.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -327,6 +328,7 @@ virtq_device_check(struct virtq_port *port)
 		if (q->vring && q->vring->fault != q->fault)
 			report_fault(port, q);
 	}
+	virtq_limits_report(port);
 	if (guest_mem_lost(port->mem))
 		peer->ops->fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
 	else if (any_call_fd_full(port))
