@@ -7,7 +7,7 @@
 
 UNIT_SUITES := $(patsubst tests/unit/%/,%,$(filter %/,$(wildcard tests/unit/*/)))
 UNIT_SUITES := $(foreach s,$(UNIT_SUITES),$(if $(wildcard tests/unit/$(s)/*.c),$(s)))
-UNIT_DRIVER := burst queues
+UNIT_DRIVER := burst port queues
 UNIT_PLAIN := $(UNIT_SUITES:%=$(B)/tests/unit-%)
 UNIT_ASAN := $(UNIT_SUITES:%=$(B)/asan/unit-%)
 UNIT_TESTS := $(UNIT_PLAIN) $(UNIT_ASAN)

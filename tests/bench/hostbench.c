@@ -32,14 +32,23 @@
 
 #define MBUFS 8191u
 #define MBUF_CACHE 512u
+#define LONG_MTU 9000u
 
 static struct rte_mempool *pool;
 
 static void
 port_start(uint16_t port, uint16_t queues)
 {
-	const struct rte_eth_conf conf = {0};
-	int ret = rte_eth_dev_configure(port, queues, queues, &conf);
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(port, &info);
+
+	/* the longest packets of all cells, in several mbufs, where the driver asks for it */
+	conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
+	if (ret == 0 && info.max_mtu >= LONG_MTU && info.max_rx_pktlen >= LONG_MTU + 22u)
+		conf.rxmode.mtu = LONG_MTU;
+	if (ret == 0)
+		ret = rte_eth_dev_configure(port, queues, queues, &conf);
 
 	for (uint16_t i = 0; ret == 0 && i < queues; i++) {
 		ret = rte_eth_rx_queue_setup(port, i, 1024, 0, NULL, pool);

@@ -49,15 +49,19 @@ def test_packets_both_ways(lab, name):
 
 
 MULTI_SEGMENT = ["--mbuf-size=1024", "--total-num-mbufs=32768"]
+# The wire's port does not have it, so --enable-scatter would not start.
+SCATTER = ["port stop 0", "port config 0 rx_offload scatter on", "port start 0"]
 
 
 @pytest.mark.parametrize("mergeable", ["on", "off"])
 @pytest.mark.parametrize("mbufs", ["whole", "segments"])
 def test_jumbo_frames(lab, mergeable, mbufs):
     """60 to 9014 bytes; mbufs that hold a packet, and chains of small ones."""
-    args = MULTI_SEGMENT if mbufs == "segments" else ["--mbuf-size=9600",
-                                                      "--total-num-mbufs=4096"]
-    pair = Pair(lab, Nic(0, host_mtu=9000, mrg_rxbuf=mergeable), mtu=9000, testpmd=args)
+    args, setup = ["--mbuf-size=9600", "--total-num-mbufs=4096"], []
+    if mbufs == "segments":
+        args, setup = MULTI_SEGMENT, SCATTER
+    pair = Pair(lab, Nic(0, host_mtu=9000, mrg_rxbuf=mergeable), mtu=9000, testpmd=args,
+                setup=setup)
     # A ring of 256 buffers of 1.5 KB holds 42 of the longest: more under way than
     # that would be more than a guest that is not scheduled can take.
     both_ways(pair.host, pair.guest, 5000, size="60-9014", window=32)

@@ -102,9 +102,11 @@ class Testpmd:
     _count = 0
 
     def __init__(self, lab, vdevs, name="testpmd", args=(), hugepages=False, eal=(), lcores=2,
-                 connector=True, memory=256):
+                 connector=True, memory=256, setup=()):
+        """setup: commands before it forwards."""
         self.lab, self.vdevs, self.name = lab, list(vdevs), name
         self.args, self.eal, self.lcores = list(args), list(eal), lcores
+        self.setup = list(setup)
         self.hugepages, self.connector, self.memory = hugepages, connector, memory
         self.process = self._terminal = None
         Testpmd._count += 1
@@ -139,6 +141,8 @@ class Testpmd:
                                stdout=self._terminal.slave, nice=self.nice)
         self._terminal.started()
         self._terminal.wait(_literal(_PROMPT), 0, timeout)
+        for line in self.setup:
+            self.command(line)
         if forward:
             self.command("start")
         return self

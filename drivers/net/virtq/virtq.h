@@ -31,19 +31,25 @@
 #define VIRTQ_MAX_PAIRS 128u
 #define VIRTQ_MAX_VQS (2u * VIRTQ_MAX_PAIRS)
 
-/* Longest frame either way: 64 KiB of payload, Ethernet header, two tags. */
-#define VIRTQ_MAX_FRAME (65535u + RTE_ETHER_HDR_LEN + 2u * 4u)
+/* What a frame is longer than its payload: Ethernet header and two tags. */
+#define VIRTQ_OVERHEAD (RTE_ETHER_HDR_LEN + 2u * RTE_VLAN_HLEN)
+/* ethdev takes the overhead of a port from its max_rx_pktlen and max_mtu, but assumes
+ * another one if max_mtu is UINT16_MAX. */
+#define VIRTQ_MAX_MTU (UINT16_MAX - 1u)
+/* Longest frame either way. */
+#define VIRTQ_MAX_FRAME (VIRTQ_MAX_MTU + VIRTQ_OVERHEAD)
 
 /* Written by the queue's data thread only. */
 struct virtq_queue_stats {
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t nombuf;    /* rx: the mempool was empty */
+	uint64_t nombuf;    /* rx: too few mbufs; the packets stay with the guest */
 	uint64_t runt;      /* rx: chain no longer than the header and 14 bytes */
-	uint64_t oversize;  /* both: longer than VIRTQ_MAX_FRAME or the guest's buffers */
+	uint64_t oversize;  /* rx: longer than max_frame; tx: than the guest's buffers allow */
 	uint64_t filtered;  /* tx: not for this guest (rxfilter=1) */
 	uint64_t no_buffer; /* tx: bursts that ended because the guest had no buffer */
 	uint64_t notified;  /* both: interrupts sent to the guest */
+	uint64_t missed;    /* rx: too few mbufs even for one packet, which is dropped */
 };
 
 /* A ring as a front describes it. */
@@ -93,20 +99,26 @@ struct virtq_queue {
 	void *view; /* struct vring * */
 	void *many; /* struct virtq_vq * */
 	struct rte_mempool *pool;
-	uint64_t rearm;     /* rearm word of a new mbuf of this port */
-	uint16_t mbuf_room; /* bytes that a new mbuf holds */
-	int wake_fd;        /* eventfd that wakes the control thread, to report a broken ring */
+	uint64_t rearm;      /* rearm word of a new mbuf of this port */
+	uint16_t mbuf_room;  /* bytes that a new mbuf holds */
+	uint16_t max_single; /* rx: longest packet that goes into one mbuf */
+	uint32_t max_frame;  /* rx: longest packet (virtq_limits.h) */
+	int wake_fd;         /* eventfd that wakes the control thread, to report a broken ring */
 
 	struct virtq_port *port;
 	struct virtq_vq *turn; /* the data thread's: which of `many` is next */
 
 	struct virtq_queue_stats stats __rte_cache_aligned;
+	uint32_t oversize_len; /* rx: of the last packet that was counted as oversize */
 
 	/* control thread's, under the connector's lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
 	uint64_t broken;                                   /* rings, since the last reset */
+	bool scatter;                                      /* rx: a packet may take several mbufs */
+	bool oversize_logged; /* since the limits were set, when stats.oversize was: */
+	uint64_t oversize_known;
 	uint16_t nb_desc;    /* that the application requested; the guest chooses the size */
-	struct virtq_vq *vq; /* tx: by which it sends */
+	struct virtq_vq *vq; /* rx: the first of its rings; tx: the one by which it sends */
 } __rte_cache_aligned;
 
 struct ipc_signal;

@@ -10,6 +10,7 @@
 
 #include "ipc_signal.h"
 #include "virtq_front.h"
+#include "virtq_limits.h"
 #include "virtq_map.h"
 
 #define BIT(n) (1ull << (n))
@@ -308,6 +309,7 @@ virtq_device_check(struct virtq_port *port)
 		if (vq->vring && vq->vring->fault != vq->fault)
 			report_fault(port, vq);
 	}
+	virtq_limits_report(port);
 	if (guest_mem_lost(port->mem))
 		peer->ops->fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
 	else if (any_call_fd_full(port))

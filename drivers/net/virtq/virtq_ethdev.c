@@ -12,12 +12,10 @@
 #include "virtq_connector.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
+#include "virtq_limits.h"
 #include "virtq_map.h"
 #include "virtq_mbuf.h"
 #include "virtq_stats.h"
-
-/* The MTU of VIRTQ_MAX_FRAME. */
-#define VIRTQ_MAX_MTU 65535u
 
 static struct virtq_port *
 dev_port(const struct rte_eth_dev *dev)
@@ -25,10 +23,30 @@ dev_port(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
+/* The device is told of it, and receive queues take no longer packets. */
+static void
+set_mtu(struct rte_eth_dev *dev, uint16_t mtu)
+{
+	struct virtq_port *port = dev_port(dev);
+	bool changed;
+
+	virtq_connector_lock(port);
+	changed = port->mtu != mtu;
+	port->mtu = mtu;
+	for (uint32_t i = 0; i < port->max_queues; i++)
+		if (port->rxq[i].pool)
+			virtq_limits_set(&port->rxq[i], mtu, port->rxq[i].scatter);
+	if (changed)
+		virtq_connector_link_changed(port);
+	virtq_connector_unlock(port);
+}
+
 static int
 dev_configure(struct rte_eth_dev *dev)
 {
-	(void)dev;
+	/* ethdev has checked rxmode.mtu and taken it over */
+	set_mtu(dev, dev->data->mtu);
+	dev->data->scattered_rx = 0; /* until a queue is set up so */
 	return 0;
 }
 
@@ -116,6 +134,7 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_mtu = VIRTQ_MAX_MTU;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
+	info->rx_queue_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	/* the guest chooses the ring size; what the application requests has no effect */
 	info->default_rxportconf.ring_size = 256;
@@ -127,29 +146,53 @@ dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	return 0;
 }
 
+/* Whether a guest's packets can be copied into mbufs of the pool. */
+static int
+check_pool(const struct virtq_port *port, uint16_t id, struct rte_mempool *pool)
+{
+	uint16_t room = rte_pktmbuf_data_room_size(pool);
+
+	if (room < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
+		VIRTQ_LOG(ERR,
+			  "%s: rx queue %u: mbufs of pool %s have %u bytes of room: at least %u "
+			  "are needed",
+			  port->name, id, pool->name, room,
+			  RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+		return -EINVAL;
+	}
+	/* virtq_rearm() sets the flags of a new mbuf to 0 */
+	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF) {
+		VIRTQ_LOG(ERR,
+			  "%s: rx queue %u: mbufs of pool %s have pinned external buffers, which "
+			  "are not supported: give the queue a pool of rte_pktmbuf_pool_create()",
+			  port->name, id, pool->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int
 rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 	       const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
 {
-	struct virtq_queue *q = &dev_port(dev)->rxq[id];
+	/* those of the port are not in conf */
+	uint64_t offloads = conf->offloads | dev->data->dev_conf.rxmode.offloads;
+	struct virtq_port *port = dev_port(dev);
+	struct virtq_queue *q = &port->rxq[id];
 
 	(void)socket;
-	(void)conf;
-	if (rte_pktmbuf_data_room_size(pool) < RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN) {
-		VIRTQ_LOG(ERR,
-			  "%s: rx queue %u: mbufs of pool %s have %u bytes of room: at least %u "
-			  "are needed",
-			  dev_port(dev)->name, id, pool->name, rte_pktmbuf_data_room_size(pool),
-			  RTE_PKTMBUF_HEADROOM + RTE_ETHER_MIN_LEN);
+	if (check_pool(port, id, pool) != 0)
 		return -EINVAL;
-	}
 	q->pool = pool;
 	q->mbuf_room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	q->rearm = virtq_rearm_word(q->port_id);
 	q->nb_desc = nb_desc;
+	q->scatter = offloads & RTE_ETH_RX_OFFLOAD_SCATTER;
+	virtq_connector_lock(port);
+	virtq_limits_set(q, port->mtu, q->scatter);
+	virtq_connector_unlock(port);
 	dev->data->rx_queues[id] = q;
-	/* a guest's packet takes as many mbufs as it is long */
-	dev->data->scattered_rx = 1;
+	dev->data->scattered_rx |= q->scatter;
 	return 0;
 }
 
@@ -194,7 +237,8 @@ rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info
 	const struct virtq_queue *q = &port->rxq[id];
 
 	info->mp = q->pool;
-	info->scattered_rx = 1;
+	info->scattered_rx = q->scatter;
+	info->conf.offloads = q->scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
 	info->nb_desc = queue_size(port, virtq_transmitq(port, id), q);
 }
 
@@ -218,12 +262,7 @@ link_update(struct rte_eth_dev *dev, int wait)
 static int
 mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
-	struct virtq_port *port = dev_port(dev);
-
-	virtq_connector_lock(port);
-	port->mtu = mtu;
-	virtq_connector_link_changed(port);
-	virtq_connector_unlock(port);
+	set_mtu(dev, mtu);
 	return 0;
 }
 

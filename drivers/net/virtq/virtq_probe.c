@@ -106,9 +106,25 @@ nid_of_name(const char *name)
 	return (uint32_t)strtoul(name + strcspn(name, "0123456789"), NULL, 10);
 }
 
+/* A key alone has no value to parse: rte_kvargs_process() calls a handler with NULL. */
 static int
-parse_list(struct rte_kvargs *list, struct virtq_args *args)
+check_values(const struct rte_kvargs *list, const char *name)
 {
+	for (unsigned int i = 0; i < list->count; i++) {
+		if (list->pairs[i].value)
+			continue;
+		VIRTQ_LOG(ERR, "%s: %s has no value: expected %s=VALUE", name, list->pairs[i].key,
+			  list->pairs[i].key);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+parse_list(const struct rte_kvargs *list, struct virtq_args *args)
+{
+	if (check_values(list, args->name) != 0)
+		return -EINVAL;
 	if (rte_kvargs_process(list, "mac", parse_mac, args) != 0 ||
 	    rte_kvargs_process(list, "connector", parse_connector, args) != 0)
 		return -EINVAL;
@@ -304,12 +320,16 @@ static int
 virtq_remove(struct rte_vdev_device *vdev)
 {
 	struct rte_eth_dev *dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+	int ret;
 
 	if (!dev)
 		return 0;
 	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
 		return rte_eth_dev_release_port(dev);
-	return rte_eth_dev_close(dev->data->port_id);
+	/* rte_eth_dev_close() refuses a started port, and rte_dev_remove() and
+	 * rte_eal_cleanup() do not stop it */
+	ret = rte_eth_dev_stop(dev->data->port_id);
+	return ret != 0 ? ret : rte_eth_dev_close(dev->data->port_id);
 }
 
 static struct rte_vdev_driver virtq_driver = {

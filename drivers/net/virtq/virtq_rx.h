@@ -74,8 +74,10 @@ virtq_rx_reject(struct virtq_queue *q, const struct vring *vr, const struct vrin
 {
 	if (unlikely(c->len < (uint32_t)vr->hdr_len + RTE_ETHER_HDR_LEN))
 		return &q->stats.runt;
-	if (unlikely(c->len - vr->hdr_len > VIRTQ_MAX_FRAME))
+	if (unlikely(c->len - vr->hdr_len > q->max_frame)) {
+		order_write32(&q->oversize_len, c->len - vr->hdr_len);
 		return &q->stats.oversize;
+	}
 	return NULL;
 }
 
@@ -140,7 +142,7 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 		if (unlikely(virtq_rx_copy(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len, m,
 					   q->pool, q->mbuf_room) != 0)) {
 			rte_pktmbuf_free(m);
-			q->stats.nombuf++;
+			q->stats.nombuf += n > 1; /* the others stay with the guest */
 			if (i > 0)
 				break;
 			/* The spare mbufs may be enough for it.  If not, it is dropped: the
@@ -151,6 +153,7 @@ virtq_rx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 			m = virtq_rx_alone(&b.seg[c->first], vr->hdr_len, c->len - vr->hdr_len,
 					   q->pool, q->mbuf_room);
 			if (!m) {
+				q->stats.missed++;
 				c->len = 0;
 				continue;
 			}
@@ -180,7 +183,7 @@ virtq_rx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, ui
 	     const bool packed)
 {
 	const uint32_t hdr = vr->hdr_len;
-	const struct vring_limits lim = {hdr + RTE_ETHER_HDR_LEN, hdr + q->mbuf_room};
+	const struct vring_limits lim = {hdr + RTE_ETHER_HDR_LEN, hdr + q->max_single};
 	struct vring_run run;
 	uint64_t bytes = 0;
 	uint16_t i;

@@ -20,6 +20,13 @@ since_reset(const struct virtq_queue *q)
 	return out;
 }
 
+/* Packets of the guest that the application does not receive. */
+static uint64_t
+rx_dropped(const struct virtq_queue_stats *st)
+{
+	return st->runt + st->oversize + st->missed;
+}
+
 int
 virtq_stats_get(VIRTQ_STATS_ARGS)
 {
@@ -32,11 +39,12 @@ virtq_stats_get(VIRTQ_STATS_ARGS)
 		stats->ipackets += st.packets;
 		stats->ibytes += st.bytes;
 		stats->ierrors += st.runt + st.oversize;
-		stats->rx_nombuf += st.nombuf;
+		stats->imissed += st.missed;
+		stats->rx_nombuf += st.nombuf + st.missed;
 		if (i < RTE_ETHDEV_QUEUE_STAT_CNTRS && VIRTQ_QSTATS(stats, qstats)) {
 			VIRTQ_QSTATS(stats, qstats)->q_ipackets[i] = st.packets;
 			VIRTQ_QSTATS(stats, qstats)->q_ibytes[i] = st.bytes;
-			VIRTQ_QSTATS(stats, qstats)->q_errors[i] = st.runt + st.oversize;
+			VIRTQ_QSTATS(stats, qstats)->q_errors[i] = rx_dropped(&st);
 		}
 	}
 	for (i = 0; i < dev->data->nb_tx_queues; i++) {
@@ -91,6 +99,7 @@ static const struct xstat port_xstats[] = {
 
 static const struct xstat rxq_xstats[] = {
 	{"nombuf", offsetof(struct virtq_queue_stats, nombuf)},
+	{"missed", offsetof(struct virtq_queue_stats, missed)},
 	{"runt", offsetof(struct virtq_queue_stats, runt)},
 	{"oversize", offsetof(struct virtq_queue_stats, oversize)},
 };
@@ -181,7 +190,7 @@ virtq_totals_get(struct virtq_port *port, struct virtq_totals *rx, struct virtq_
 
 		rx->packets += r.packets;
 		rx->bytes += r.bytes;
-		rx->dropped += r.runt + r.oversize;
+		rx->dropped += rx_dropped(&r);
 		tx->packets += t.packets;
 		tx->bytes += t.bytes;
 		tx->dropped += t.oversize + t.filtered;

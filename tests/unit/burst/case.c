@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "virtq_limits.h"
 
 #define HELD_MAX (2u * BURST_MAX)
 
@@ -89,6 +90,15 @@ case_alloc(struct test_case *c, uint32_t len)
 	return at;
 }
 
+/* Longest packet that is to be received. */
+static uint32_t
+longest(const struct test_case *c)
+{
+	uint32_t mtu = c->mtu ? c->mtu : 65534, room = worlds[0].pool[c->pool].room;
+
+	return c->whole ? RTE_MIN(mtu + 22, room) : mtu + 22;
+}
+
 void
 case_go(struct test_case *c)
 {
@@ -103,8 +113,9 @@ case_go(struct test_case *c)
 		pool_reset(&w->pool[c->pool], c->pool_left);
 		world_start(w, &c->ring.cfg, c->pool, c->with_pos);
 		w->q.filter = c->filter;
+		virtq_limits_set(&w->q, c->mtu ? c->mtu : VIRTQ_MAX_MTU, !c->whole);
 	}
-	model_start(&c->ring);
+	model_start(&c->ring, longest(c));
 }
 
 /* Every world against the first; packets only where the burst made them. */

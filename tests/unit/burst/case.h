@@ -27,7 +27,9 @@ struct test_case {
 	unsigned int pool;  /* rx: where mbufs come from */
 	uint32_t pool_left; /* and how many of them */
 	bool with_pos;
-	bool filter; /* tx: of the port; the model does not know it */
+	bool whole;   /* rx: without RTE_ETH_RX_OFFLOAD_SCATTER */
+	uint16_t mtu; /* 0: the largest */
+	bool filter;  /* tx: of the port; the model does not know it */
 	struct ring ring;
 	uint64_t next, end; /* guest memory for buffers, and its spare part */
 	uint64_t spare;

@@ -14,7 +14,9 @@
 
 struct model {
 	const struct ring *ring;
-	uint32_t done; /* chains that were given back */
+	uint32_t done;    /* chains that were given back */
+	uint32_t longest; /* packet that is to be received */
+	uint64_t dropped; /* received packets that are missing */
 	struct guest_ram ram;
 };
 
@@ -24,7 +26,7 @@ void model_init(void);
 void model_free(void);
 
 /* The first world's memory as it is now. */
-void model_start(const struct ring *ring);
+void model_start(const struct ring *ring, uint32_t longest);
 
 /* Keeps the packets that are about to be sent. */
 void model_keep(struct rte_mbuf *const *pkts, uint16_t n);

@@ -459,7 +459,65 @@ test_tx_behind_long_ones(void)
 	}
 }
 
+/* What may be received, and what is a byte too long for the MTU or for one mbuf. */
+static const struct {
+	uint16_t mtu;
+	bool whole;
+	unsigned int pool;
+	uint32_t most;
+} limits[] = {
+	{0, true, POOL_STD, 2048},       {0, true, POOL_SMALL, 192},
+	{1500, false, POOL_STD, 1522},   {1500, true, POOL_STD, 1522},
+	{1500, false, POOL_SMALL, 1522}, {1500, true, POOL_SMALL, 192},
+	{68, false, POOL_BIG, 90},       {9000, false, POOL_STD, 9022},
+};
+
+static void
+post_limits(struct test_case *c, uint32_t most, bool general)
+{
+	for (uint32_t i = 0; i < 12; i++) {
+		uint32_t len = 12 + most + (i % 4 == 3) - (i % 4 == 1);
+		struct buf b[2] = {{case_alloc(c, len), len}};
+
+		if (general && i == 0) {
+			b[1] = (struct buf){b[0].addr + 12, len - 12};
+			b[0].len = 12;
+		}
+		if (!ring_post(&c->ring, b, b[1].len ? 2 : 1, 0))
+			case_fail(&worlds[0], "the test has no room");
+	}
+}
+
+static void
+test_rx_limits(void)
+{
+	for (unsigned int i = 0; i < 4 * RTE_DIM(limits); i++) {
+		const bool packed = i & 1, general = i & 2;
+		struct test_case c = {.r = {test_seed}, .rx = true, .size = 64, .with_pos = true};
+		uint32_t most = limits[i / 4].most;
+
+		c.features = F_VERSION_1 | (packed ? F_PACKED : 0);
+		c.pool = limits[i / 4].pool;
+		c.pool_left = POOL_MBUFS;
+		c.whole = limits[i / 4].whole;
+		c.mtu = limits[i / 4].mtu;
+		case_name("MTU %u, %s, mbufs of %u, %s%s", c.mtu, c.whole ? "whole" : "scattered",
+			  worlds[0].pool[c.pool].room, packed ? "packed" : "split",
+			  general ? ", general path" : "");
+		case_begin(&c);
+		c.next = RAM_A_ADDR;
+		post_limits(&c, most, general);
+		case_go(&c);
+		case_rx(&c, BURST_MAX);
+		CU_ASSERT_EQUAL(worlds[0].q.stats.packets, 9);
+		CU_ASSERT_EQUAL(worlds[0].q.stats.oversize, 3);
+		CU_ASSERT_EQUAL(worlds[0].q.oversize_len, most + 1);
+		case_end(&c);
+	}
+}
+
 CU_TestInfo edge_tests[] = {
+	{"receive, lengths", test_rx_limits},
 	{"receive, split", test_rx_split},
 	{"transmit, split", test_tx_split},
 	{"receive, packed", test_rx_packed},

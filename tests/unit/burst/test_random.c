@@ -77,6 +77,8 @@ choose(struct test_case *c)
 	c->pool_left = c->rx && one_in(r, 6) ? rnd_below(r, 70) : POOL_MBUFS;
 	c->with_pos = !one_in(r, 4);
 	c->filter = !c->rx && one_in(r, 8);
+	c->whole = c->rx && one_in(r, 3);
+	c->mtu = (uint16_t)(c->rx && one_in(r, 4) ? rnd_from(r, 68, 2000) : 0);
 }
 
 /* A chain of len bytes: in one buffer, the header apart, or cut anywhere. */
@@ -165,6 +167,7 @@ add_seen(const struct virtq_queue_stats *st)
 {
 	seen.packets += st->packets;
 	seen.nombuf += st->nombuf;
+	seen.missed += st->missed;
 	seen.runt += st->runt;
 	seen.oversize += st->oversize;
 	seen.filtered += st->filtered;
@@ -225,7 +228,8 @@ all(bool rx)
 		return;
 	CU_ASSERT(seen.packets > 10ull * cases && seen.notified > cases / 10);
 	if (rx)
-		CU_ASSERT(seen.nombuf > 100 && seen.runt > 100);
+		CU_ASSERT(seen.nombuf > 100 && seen.missed > 100 && seen.runt > 100 &&
+			  seen.oversize > 100);
 	if (!rx)
 		CU_ASSERT(seen.oversize > 100 && seen.filtered > 100 && seen.no_buffer > 100);
 }

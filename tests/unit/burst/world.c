@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "virtq_limits.h"
+
 struct world worlds[WORLDS];
 
 void
@@ -73,6 +75,7 @@ queue_init(struct world *w, const struct vring_config *where, unsigned int pool)
 	w->q.view = &w->vr;
 	w->q.pool = w->pool[pool].mp;
 	w->q.mbuf_room = w->pool[pool].room;
+	virtq_limits_set(&w->q, VIRTQ_MAX_MTU, true);
 	memcpy(&w->q.rearm, &m.rearm_data, sizeof(w->q.rearm));
 	w->q.wake_fd = w->wake_fd;
 }
@@ -139,7 +142,8 @@ world_differs(const struct world *w)
 			return name[r];
 	if (memcmp(&ref->state, &w->state, sizeof(ref->state)) != 0)
 		return "state page";
-	if (memcmp(&ref->q.stats, &w->q.stats, sizeof(ref->q.stats)) != 0)
+	if (memcmp(&ref->q.stats, &w->q.stats, sizeof(ref->q.stats)) != 0 ||
+	    ref->q.oversize_len != w->q.oversize_len)
 		return "statistics";
 	if (ref->calls != w->calls || ref->wakes != w->wakes)
 		return "interrupts";

@@ -12,6 +12,7 @@
 #include "order.h"
 #include "virtq_burst.h"
 #include "virtq_device.h"
+#include "virtq_limits.h"
 #include "virtq_mbuf.h"
 
 static bool
@@ -65,6 +66,7 @@ app_init(struct fixture *f)
 		rxq->pool = f->rx_pool[i].mp;
 		rxq->mbuf_room = f->rx_pool[i].room;
 		rxq->rearm = virtq_rearm_word(0);
+		virtq_limits_set(rxq, RTE_ETHER_MTU, true);
 	}
 }
 
