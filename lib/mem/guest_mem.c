@@ -116,6 +116,15 @@ guest_mem_free(struct guest_mem *mem)
 	free(s);
 }
 
+void
+guest_mem_on_loss(const struct guest_mem *mem, void (*lost)(void *arg), void *arg)
+{
+	const struct guest_mem_slots *s = (const struct guest_mem_slots *)mem;
+
+	for (uint32_t i = 0; i < mem->count; i++)
+		shm_on_loss(&s->map[i], lost, arg);
+}
+
 bool
 guest_mem_lost(const struct guest_mem *mem)
 {

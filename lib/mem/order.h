@@ -191,6 +191,14 @@ order_release32(uint32_t *p, uint32_t v)
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
 }
 
+/* Counts an event in a word that several threads count in; returns how many there were
+ * before.  Orders nothing. */
+static inline uint32_t
+order_count32(uint32_t *p)
+{
+	return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED);
+}
+
 /* G: pairs with the device's release store of the run word.  I, reading side. */
 static inline uint32_t
 order_acquire32(const uint32_t *p)

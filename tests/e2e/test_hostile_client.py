@@ -123,6 +123,25 @@ def test_memory_truncated_while_in_use(setup):
     setup.check()
 
 
+def test_large_memory_truncated_while_in_use(setup):
+    """testpmd locks what it maps (mlockall): the zeros in the place of lost pages must not
+    be as many as these."""
+    status = Path("/proc") / str(setup.pmd.process.pid) / "status"
+
+    def resident():
+        return int(next(line for line in status.read_text().splitlines()
+                        if line.startswith("VmRSS")).split()[1]) << 10
+
+    bad = Peer(setup.lab.socket, size=3 << 30)
+    bad.up()
+    before = resident()
+    os.ftruncate(bad.ram_fd, 4096)
+    assert "truncated" in bad.expect_error(E_MEMORY)
+    assert resident() < before + (16 << 20)
+    bad.close()
+    setup.check()
+
+
 def _huge_page():
     fd = memfd("state", 2 << 20, MFD_ALLOW_SEALING | MFD_HUGETLB)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)

@@ -17,6 +17,7 @@
 #include "ipc_listener.h"
 #include "ipc_peer.h"
 #include "ipc_signal.h"
+#include "sigbus_guard.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
 
@@ -215,12 +216,15 @@ on_event(struct virtq_connector *c, const struct epoll_event *ev)
 		on_peer(c, ev->data.ptr);
 }
 
-/* Finds what guests and peers broke. */
+/* Finds what guests and peers broke, and a handler in the place of ours. */
 static void
 check_ports(struct virtq_connector *c)
 {
 	struct virtq_port *port;
 
+	if (sigbus_guard_check() != 0)
+		log_once(c, "the handler of SIGBUS changes again and again: a peer that "
+			    "truncates its memory can now end this process");
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->peer)
 			port->peer->ops->check(port->peer);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -164,7 +165,7 @@ rings_make(struct virtq_port *port, char *err, size_t err_size)
 static void
 rings_publish(struct virtq_port *port)
 {
-	if (port->peer->ops->is_dead(port->peer))
+	if (port->peer->ops->is_dead(port->peer) || guest_mem_lost(port->mem))
 		return;
 	for (uint32_t i = 0; i < port_queues(port); i++) {
 		struct virtq_queue *q = &port->queue[i];
@@ -197,6 +198,18 @@ virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end)
 		port->queue[i].ring.enabled = false;
 }
 
+/* The burst in progress goes on with zeros; no other one begins, and the control thread
+ * finds the loss at once. */
+void
+virtq_device_memory_lost(void *arg)
+{
+	struct virtq_port *port = arg;
+
+	for (uint32_t i = 0; i < port_queues(port); i++)
+		order_release_ptr(&port->queue[i].view, NULL);
+	(void)eventfd_write(port->queue[0].wake_fd, 1);
+}
+
 int
 virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, size_t err_size)
 {
@@ -207,6 +220,7 @@ virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, 
 		port->peer->ops->check(port->peer); /* faults of the last bursts */
 		rings_free(port, 0, port_queues(port));
 	}
+	guest_mem_on_loss(mem, virtq_device_memory_lost, port);
 	port->mem = mem;
 	guest_mem_free(old);
 	return port->running ? virtq_device_start_rings(port, err, err_size) : 0;

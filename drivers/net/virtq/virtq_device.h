@@ -56,6 +56,11 @@ void virtq_device_stop(struct virtq_port *port);
 /* Stops, unmaps the guest's memory and clears port->peer.  Harmless when repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
+/* A page of what the peer shares vanished: takes all rings from the data threads, without a
+ * wait, and wakes the control thread.  arg is the port.  Async-signal-safe; any thread, also
+ * without the connector's lock. */
+void virtq_device_memory_lost(void *arg);
+
 /* Takes all rings from the data threads, but does not free them: when this returns, no
  * burst accesses one. */
 void virtq_device_quiesce(struct virtq_port *port);

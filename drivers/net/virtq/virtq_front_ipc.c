@@ -148,6 +148,7 @@ state_map(struct ipc_front_peer *ipc, const struct virtq_ipc_start *start, int f
 	if (shm_map(&ipc->state, fd, 0, need, SHM_SEALED, why, sizeof(why)) != 0)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "the state page, %" PRIu64 " bytes: %s", need, why);
+	shm_on_loss(&ipc->state, virtq_device_memory_lost, ipc->peer.port);
 	state = ipc->state.addr;
 	if (state->hdr.magic != VIRTQ_IPC_STATE_MAGIC || state->hdr.version != VIRTQ_IPC_VERSION ||
 	    state->hdr.num_queues != start->num_queues) {

@@ -16,6 +16,7 @@
 #include "virtq_ethdev.h"
 #include "virtq_front.h"
 #include "order.h"
+#include "sigbus_guard.h"
 
 #define CONNECTOR_ENV "RTE_PMD_VIRTQ_CONNECTOR"
 
@@ -220,6 +221,8 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	dev->data->all_multicast = 1;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->dev_ops = &virtq_ops;
+	if (sigbus_guard_check() != 0)
+		return -ENOTSUP;
 	virtq_burst_select(dev);
 	virtq_device_set_link(port);
 	/* devices may connect from here on */
