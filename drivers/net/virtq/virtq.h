@@ -85,7 +85,6 @@ struct virtq_queue {
 	struct vring *vring;
 } __rte_cache_aligned;
 
-struct ipc_signal;
 struct virtq_connector;
 struct virtq_peer;
 
@@ -108,11 +107,11 @@ struct virtq_port {
 	bool rxfilter;
 	uid_t uid; /* a second user who may connect; (uid_t)-1: none */
 	struct virtq_connector *connector;
-	const struct ipc_signal *signal; /* the connector's; to interrupt guests */
-	struct virtq_peer *peer;         /* NULL: no device connected */
-	bool started;                    /* by the application */
-	bool running;                    /* the guest's driver is ready */
-	bool lsc_pending;                /* the application's callback is still to be called */
+	struct vring_call *call; /* the connector's; to interrupt guests */
+	struct virtq_peer *peer; /* NULL: no device connected */
+	bool started;            /* by the application */
+	bool running;            /* the guest's driver is ready */
+	bool lsc_pending;        /* the application's callback is still to be called */
 	struct virtq_log_limit log;
 	uint16_t mtu;
 

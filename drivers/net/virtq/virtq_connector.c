@@ -16,10 +16,10 @@
 
 #include "ipc_listener.h"
 #include "ipc_peer.h"
-#include "ipc_signal.h"
 #include "sigbus_guard.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
+#include "vring_call.h"
 
 /* Connections that have not named a port yet; one more ends the oldest of them. */
 #define VIRTQ_MAX_PENDING 32u
@@ -40,7 +40,7 @@ struct virtq_connector {
 	uid_t uid;
 	int epfd;
 	int wake_fd;
-	struct ipc_signal signal;
+	struct vring_call *call;
 	pthread_t thread;
 	unsigned int users; /* ports, under connectors_lock */
 	bool stop;
@@ -216,18 +216,24 @@ on_event(struct virtq_connector *c, const struct epoll_event *ev)
 		on_peer(c, ev->data.ptr);
 }
 
-/* Finds what guests and peers broke, and a handler in the place of ours. */
+/* Finds what guests and peers broke, and does what data threads left to this one. */
 static void
 check_ports(struct virtq_connector *c)
 {
 	struct virtq_port *port;
 
-	if (sigbus_guard_check() != 0)
-		log_once(c, "the handler of SIGBUS changes again and again: a peer that "
-			    "truncates its memory can now end this process");
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->peer)
 			port->peer->ops->check(port->peer);
+}
+
+/* Finds another handler in the place of ours. */
+static void
+check_process(struct virtq_connector *c)
+{
+	if (sigbus_guard_check() != 0)
+		log_once(c, "the handler of SIGBUS changes again and again: a peer that "
+			    "truncates its memory can now end this process");
 }
 
 /* All that is due; after an event also what other threads left to this one. */
@@ -240,9 +246,14 @@ housekeeping(struct virtq_connector *c, bool event)
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
 		listener_watch(c, true);
-	if (event || now >= c->checked_ms + VIRTQ_CHECK_MS) {
-		c->checked_ms = now;
+	if (event)
 		check_ports(c);
+	if (now >= c->checked_ms + VIRTQ_CHECK_MS) {
+		c->checked_ms = now;
+		check_process(c);
+		check_ports(c);
+		TAILQ_FOREACH (port, &c->ports, next)
+			virtq_device_check_call_fds(port);
 	}
 	if (now >= c->watchdog_ms + VIRTQ_WATCHDOG_MS) {
 		c->watchdog_ms = now;
@@ -314,7 +325,7 @@ connector_free(struct virtq_connector *c)
 		close(c->epfd);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
-	ipc_signal_close(&c->signal);
+	vring_call_put(c->call);
 	pthread_cond_destroy(&c->called);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -373,14 +384,14 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	c->uid = uid;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ipc_signal_open(&c->signal);
+	c->call = vring_call_get(c->wake_fd);
 	c->listener = ipc_listener_open(path, front->sock_type, uid, &err);
 	if (!c->listener) {
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
 		connector_free(c);
 		return NULL;
 	}
-	if (c->epfd < 0 || c->wake_fd < 0 || watch(c, c->wake_fd, NULL) != 0 ||
+	if (c->epfd < 0 || c->wake_fd < 0 || !c->call || watch(c, c->wake_fd, NULL) != 0 ||
 	    watch(c, ipc_listener_fd(c->listener), c) != 0 ||
 	    virtq_thread_create(&c->thread, "virtq-ctrl", control_thread, c) != 0) {
 		VIRTQ_LOG(ERR, "%s: connector %s: no control thread: %s", port_name, path,
@@ -490,7 +501,7 @@ virtq_connector_add(struct virtq_port *port, const char *path, const struct virt
 	}
 	if (ret == 0) {
 		port->connector = c;
-		port->signal = &c->signal;
+		port->call = c->call;
 		for (uint32_t i = 0; i < 2 * port->pairs; i++)
 			port->queue[i].wake_fd = c->wake_fd;
 		TAILQ_INSERT_TAIL(&c->ports, port, next);

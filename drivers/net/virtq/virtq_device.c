@@ -8,12 +8,11 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include "ipc_signal.h"
 #include "order.h"
 #include "virtq_front.h"
+#include "vring_call.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -45,28 +44,12 @@ port_queues(const struct virtq_port *port)
 	return 2 * port->pairs;
 }
 
-/* A peer can make its eventfd blocking again and fill it, so that the thread that signals
- * it blocks; a read that cannot block empties it. */
-static void
-call_fd_drain(int fd)
-{
-	uint64_t value;
-	struct iovec iov = {&value, sizeof(value)};
-
-	if (fd >= 0 && preadv2(fd, &iov, 1, -1, RWF_NOWAIT) < 0)
-		return; /* empty: the burst is not blocked in it */
-}
-
-/* E: waits for the burst on q to end.  One that takes unusually long may be blocked in
- * its peer's eventfd. */
+/* E: waits for the burst on q to end.  Nothing in a burst waits for a peer. */
 static void
 queue_wait_idle(const struct virtq_queue *q)
 {
-	for (unsigned int turns = 1; !order_is_idle(&q->active); turns++) {
-		if (turns % 1024 == 0)
-			call_fd_drain(q->ring.call_fd);
+	while (!order_is_idle(&q->active))
 		sched_yield();
-	}
 }
 
 /* Takes the views of queues [first, end) away (D, control's side); when it returns, no
@@ -101,6 +84,7 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 			continue;
 		q->ring.avail = q->ring.used = vring_position(q->vring);
 		q->ring.at_used_idx = false;
+		vring_call_put(q->vring->call);
 		free(q->vring);
 		q->vring = NULL;
 	}
@@ -132,30 +116,43 @@ ring_config(const struct virtq_port *port, const struct virtq_ring *ring)
 	};
 }
 
+/* Makes q's vring.  Returns 0, or -errno with a clause in err. */
+static int
+ring_make(const struct virtq_port *port, struct virtq_queue *q, char *err, size_t err_size)
+{
+	struct vring_config cfg = ring_config(port, &q->ring);
+	struct vring *vring = aligned_alloc(_Alignof(struct vring), sizeof(*vring));
+
+	cfg.call = vring_call_get(q->wake_fd);
+	if (!vring || !cfg.call) {
+		snprintf(err, err_size, "out of memory");
+	} else if (vring_init(vring, &cfg, err, err_size) == 0) {
+		/* a broken ring stays broken until the guest resets the device */
+		vring->fault = q->fault;
+		q->vring = vring;
+		return 0;
+	}
+	vring_call_put(cfg.call);
+	free(vring);
+	return vring && cfg.call ? -EINVAL : -ENOMEM;
+}
+
 /* Makes the vrings of enabled rings that have none; no burst uses them yet. */
 static int
 rings_make(struct virtq_port *port, char *err, size_t err_size)
 {
 	for (uint32_t i = 0; i < port->num_queues; i++) {
 		struct virtq_queue *q = &port->queue[i];
-		struct vring_config cfg = ring_config(port, &q->ring);
 		char why[160];
+		int ret;
 
 		if (!q->ring.enabled || q->vring)
 			continue;
-		q->vring = aligned_alloc(_Alignof(struct vring), sizeof(*q->vring));
-		if (!q->vring) {
-			snprintf(err, err_size, "out of memory");
-			return -ENOMEM;
-		}
-		if (vring_init(q->vring, &cfg, why, sizeof(why)) != 0) {
+		ret = ring_make(port, q, why, sizeof(why));
+		if (ret != 0) {
 			snprintf(err, err_size, "queue %u: %s", i, why);
-			free(q->vring);
-			q->vring = NULL;
-			return -EINVAL;
+			return ret;
 		}
-		/* a broken ring stays broken until the guest resets the device */
-		q->vring->fault = q->fault;
 	}
 	return 0;
 }
@@ -174,7 +171,7 @@ rings_publish(struct virtq_port *port)
 			continue;
 		order_release_ptr(&q->view, q->vring);
 		if (q->ring.call_fd >= 0)
-			ipc_signal_send(port->signal, q->ring.call_fd);
+			vring_call_send_here(port->call, q->ring.call_fd);
 	}
 }
 
@@ -318,7 +315,7 @@ call_fd_full(int fd)
 	return poll(&p, 1, 0) >= 0 && !(p.revents & POLLOUT);
 }
 
-/* A full eventfd blocks the thread that signals it, unless it is non-blocking. */
+/* No QEMU fills an eventfd: each of its interrupts adds one. */
 static bool
 any_call_fd_full(const struct virtq_port *port)
 {
@@ -340,10 +337,19 @@ virtq_device_check(struct virtq_port *port)
 
 		if (q->vring && q->vring->fault != q->fault)
 			report_fault(port, q);
+		if (q->vring && vring_call_was_left(q->vring->call))
+			vring_call_send_here(port->call, q->ring.call_fd);
 	}
 	if (guest_mem_lost(port->mem))
 		peer->ops->fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
-	else if (any_call_fd_full(port))
+}
+
+void
+virtq_device_check_call_fds(struct virtq_port *port)
+{
+	struct virtq_peer *peer = port->peer;
+
+	if (port->running && !peer->ops->is_dead(peer) && any_call_fd_full(port))
 		peer->ops->fail(peer, VIRTQ_MEMORY,
 				"the device filled the eventfd by which its guest is interrupted");
 }
@@ -357,6 +363,6 @@ virtq_device_watchdog(struct virtq_port *port)
 		struct virtq_queue *q = &port->queue[i];
 
 		if (q->vring && vring_watch_overdue(q->vring, &q->watch))
-			ipc_signal_send(port->signal, q->ring.call_fd);
+			vring_call_send_here(port->call, q->ring.call_fd);
 	}
 }

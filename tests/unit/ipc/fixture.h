@@ -150,7 +150,6 @@ void suite_error(void);
 void suite_unsolicited(void);
 void suite_matrix(void);
 void suite_sock(void);
-void suite_signal(void);
 void suite_peer(void);
 void suite_repeat(void);
 void suite_listener(void);

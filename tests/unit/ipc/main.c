@@ -47,7 +47,6 @@ main(void)
 	suite_unsolicited();
 	suite_matrix();
 	suite_sock();
-	suite_signal();
 	suite_peer();
 	suite_repeat();
 	suite_listener();
