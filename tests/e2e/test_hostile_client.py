@@ -96,6 +96,7 @@ def test_eventfd_filled_and_emptied_again_and_again(setup):
         bad.expect(COUNTERS)
         call = _fill(bad)
         bad.transmit(1)
+        until("the packet, before its interrupt", 10, lambda: bad.transmitted() == 1)
         emptied = threading.Timer(0.8, os.read, (call, 8))
         emptied.start()
         took.append(_packets_of_other_port(setup))
