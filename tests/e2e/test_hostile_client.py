@@ -21,9 +21,9 @@ from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, HEL
 class Setup:
     """Two ports; a well-behaved peer on the second one says whether all is well."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, first="eth_virtq0"):
         self.lab = lab
-        self.pmd = Testpmd(lab, ["eth_virtq0", "eth_virtq1"])
+        self.pmd = Testpmd(lab, [first, "eth_virtq1"])
         self.pmd.start(forward=False)
         self.pmd.command("set fwd rxonly")
         self.pmd.command("start")
@@ -173,6 +173,65 @@ def test_large_memory_truncated_while_in_use(setup):
     assert resident() < before + (16 << 20)
     bad.close()
     setup.check()
+
+
+def _mapped(setup):
+    """Bytes of guest RAM that testpmd has mapped."""
+    maps = (Path("/proc") / str(setup.pmd.process.pid) / "maps").read_text().splitlines()
+    areas = [line.split()[0].split("-") for line in maps if "memfd:ram" in line]
+    return sum(int(end, 16) - int(begin, 16) for begin, end in areas)
+
+
+def _remembers(bad, sizes):
+    """The answer to that memory: None, or the sentence of the refusal."""
+    os.ftruncate(bad.ram_fd, max(sizes))
+    bad.hello()
+    bad.expect(HELLO_OK)
+    bad.memory(sizes)
+    kind, payload = bad.recv(MEM_OK)
+    return None if kind == MEM_OK else payload[8:].split(b"\0")[0].decode()
+
+
+def test_memory_limit_of_a_port(lab):
+    setup = Setup(lab, "eth_virtq0,mem_limit=16")
+    before = _mapped(setup)
+    for sizes, good in (([16 << 20], True), ([8 << 20, 8 << 20], True),
+                        ([(16 << 20) + 4096], False), ([8 << 20, 8 << 20, 4096], False)):
+        bad = Peer(lab.socket)
+        said = _remembers(bad, sizes)
+        assert said is None if good else "mem_limit=17" in said
+        assert _mapped(setup) == before + (sum(sizes) if good else 0)
+        bad.close()
+        until("the memory unmapped", 10, lambda: _mapped(setup) == before)
+    setup.check()
+
+
+def test_address_space_is_not_for_the_taking(setup):
+    """Sparse regions that take no memory: all there is in one message."""
+    before = _mapped(setup)
+    bad = Peer(setup.lab.socket)
+    assert "mem_limit=" in _remembers(bad, [5 << 40] * 23)
+    assert _mapped(setup) == before
+    bad.close()
+    setup.check()
+
+
+def test_memory_limit_of_a_connector(lab):
+    """Each guest has what a port accepts, until there are too many of them."""
+    pmd = Testpmd(lab, [f"eth_virtq{n}" for n in range(5)])
+    pmd.start(forward=False)
+    most = 4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    peers = [Peer(lab.socket, nid=n) for n in range(5)]
+    said = [_remembers(peer, [most]) for peer in peers[:4]]
+    assert said == [None] * 4
+    assert "of this connector" in _remembers(peers[4], [4096])
+    # the place of one that leaves is free
+    peers[0].close()
+    peers[4].close()
+    peers[4] = Peer(lab.socket, nid=4)
+    assert _remembers(peers[4], [most]) is None
+    for peer in peers[1:]:
+        peer.close()
 
 
 def _huge_page():

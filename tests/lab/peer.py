@@ -117,9 +117,13 @@ class Peer:
                                      os.getpid(), b"", b"peer", b"test", b"\2\0\0\0\0\1", 0,
                                      b""))
 
-    def memory(self):
-        table = struct.pack("=IIQQQQ", 1, 0, 0, self.size, 0, 0)
-        self.send(MEM_TABLE, table.ljust(8 + 64 * 32, b"\0"), [self.ram_fd])
+    def memory(self, sizes=None):
+        """sizes: of several regions, all from the beginning of the file."""
+        sizes = sizes or [self.size]
+        regions = b"".join(struct.pack("=QQQQ", sum(sizes[:i]), size, 0, 0)
+                           for i, size in enumerate(sizes))
+        table = struct.pack("=II", len(sizes), 0) + regions
+        self.send(MEM_TABLE, table.ljust(8 + 64 * 32, b"\0"), [self.ram_fd] * len(sizes))
 
     def queue_fds(self, queues=None):
         """queues: of the first ones only."""

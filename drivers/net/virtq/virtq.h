@@ -105,7 +105,8 @@ struct virtq_port {
 	uint32_t pairs;
 	int lcore_id; /* -1: anywhere */
 	bool rxfilter;
-	uid_t uid; /* a second user who may connect; (uid_t)-1: none */
+	uint64_t mem_limit; /* bytes of its guest's memory; 0: VIRTQ_MEM_TABLE_RAM */
+	uid_t uid;          /* a second user who may connect; (uid_t)-1: none */
 	struct virtq_connector *connector;
 	struct vring_call *call; /* the connector's; to interrupt guests */
 	struct virtq_peer *peer; /* NULL: no device connected */

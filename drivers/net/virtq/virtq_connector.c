@@ -4,6 +4,7 @@
 #include "virtq_connector.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -30,6 +31,12 @@
 /* Errors that are remembered, so that each is logged once. */
 #define VIRTQ_MAX_LOGGED 16u
 #define VIRTQ_LOGGED_LEN 240u
+/* Address space is not memory: a client can send files of any length that take none.  The
+ * memory of one guest, and of all guests of a connector, in times of this machine's RAM,
+ * unless ports have a mem_limit; and in bytes, half of the address space. */
+#define VIRTQ_MEM_TABLE_RAM 4u
+#define VIRTQ_MEM_CONNECTOR_RAM 16u
+#define VIRTQ_MEM_MAX (1ull << 46)
 
 struct virtq_connector {
 	TAILQ_ENTRY(virtq_connector) next;
@@ -114,6 +121,61 @@ virtq_connector_port(struct virtq_connector *c, uint32_t nid)
 		if (port->nid == nid)
 			return port;
 	return NULL;
+}
+
+static uint64_t
+ram_times(uint64_t times)
+{
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return RTE_MIN(times * ram, VIRTQ_MEM_MAX);
+}
+
+static uint64_t
+mib(uint64_t bytes)
+{
+	return bytes / (1u << 20) + (bytes % (1u << 20) != 0);
+}
+
+/* Of all guests of a connector: what its ports were given, if that is more. */
+static uint64_t
+mem_limit_all(const struct virtq_connector *c)
+{
+	const struct virtq_port *port;
+	uint64_t given = 0;
+
+	TAILQ_FOREACH (port, &c->ports, next)
+		given += port->mem_limit;
+	return RTE_MAX(given, ram_times(VIRTQ_MEM_CONNECTOR_RAM));
+}
+
+int
+virtq_connector_mem_allowed(const struct virtq_port *port, uint64_t bytes, char *err,
+			    size_t err_size)
+{
+	const struct virtq_connector *c = port->connector;
+	uint64_t limit = port->mem_limit ? port->mem_limit : ram_times(VIRTQ_MEM_TABLE_RAM);
+	const struct virtq_port *other;
+	uint64_t all = bytes;
+
+	if (bytes > limit) {
+		snprintf(err, err_size,
+			 "the guest has %" PRIu64 " MiB of memory, and %s accepts %" PRIu64
+			 ": start the application with mem_limit=%" PRIu64 " for this port",
+			 mib(bytes), port->name, limit >> 20, mib(bytes));
+		return -1;
+	}
+	TAILQ_FOREACH (other, &c->ports, next)
+		if (other != port && other->mem)
+			all += guest_mem_bytes(other->mem);
+	limit = mem_limit_all(c);
+	if (all <= limit)
+		return 0;
+	snprintf(err, err_size,
+		 "the guests of this connector would have %" PRIu64 " MiB of memory, and %" PRIu64
+		 " are accepted: give each port the mem_limit= that its guest needs",
+		 mib(all), limit >> 20);
+	return -1;
 }
 
 /* Connected, but has not named a port. */

@@ -119,14 +119,19 @@ on_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int
 	struct guest_mem_desc desc[VIRTQ_IPC_MAX_REGIONS];
 	char why[VIRTQ_IPC_TEXT_LEN];
 	struct guest_mem *mem;
+	uint64_t bytes = 0;
 	int ret;
 
-	for (uint32_t i = 0; i < table->count; i++)
+	for (uint32_t i = 0; i < table->count; i++) {
 		desc[i] = (struct guest_mem_desc){
 			.guest_addr = table->region[i].guest_addr,
 			.size = table->region[i].size,
 			.fd_offset = table->region[i].fd_offset,
 		};
+		bytes += RTE_MIN(desc[i].size, UINT64_MAX - bytes);
+	}
+	if (virtq_connector_mem_allowed(session_port(s), bytes, why, sizeof(why)) != 0)
+		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "%s", why);
 	mem = guest_mem_new(desc, table->count, fds, why, sizeof(why));
 	if (!mem)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "%s", why);

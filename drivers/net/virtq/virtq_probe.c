@@ -30,6 +30,7 @@ struct virtq_args {
 	uint32_t queues;
 	uint32_t uid;
 	uint32_t rxfilter;
+	uint32_t mem_limit;
 	char connector[IPC_PATH_MAX + 1];
 };
 
@@ -76,6 +77,7 @@ static const struct virtq_number numbers[] = {
 	{"queues", offsetof(struct virtq_args, queues), 1, VIRTQ_MAX_PAIRS},
 	{"uid", offsetof(struct virtq_args, uid), 0, UINT32_MAX - 1},
 	{"rxfilter", offsetof(struct virtq_args, rxfilter), 0, 1},
+	{"mem_limit", offsetof(struct virtq_args, mem_limit), 1, UINT32_MAX},
 };
 
 static int
@@ -122,8 +124,8 @@ parse_list(struct rte_kvargs *list, struct virtq_args *args)
 static int
 parse_args(const char *name, const char *text, struct virtq_args *args)
 {
-	static const char *const keys[] = {"mac",    "lcore_id", "connector", "nid",
-					   "queues", "uid",      "rxfilter",  NULL};
+	static const char *const keys[] = {"mac", "lcore_id", "connector", "nid", "queues",
+					   "uid", "rxfilter", "mem_limit", NULL};
 	const char *env = getenv(CONNECTOR_ENV);
 	struct rte_kvargs *list;
 	int ret;
@@ -139,7 +141,7 @@ parse_args(const char *name, const char *text, struct virtq_args *args)
 	if (!list) {
 		VIRTQ_LOG(ERR,
 			  "%s: '%s' has an unknown argument: known are mac, lcore_id, connector, "
-			  "nid, queues, uid and rxfilter",
+			  "nid, queues, uid, rxfilter and mem_limit",
 			  name, text);
 		return -EINVAL;
 	}
@@ -211,6 +213,7 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	port->lcore_id = args->lcore_id == UINT32_MAX ? -1 : (int)args->lcore_id;
 	port->uid = args->uid == UINT32_MAX ? (uid_t)-1 : (uid_t)args->uid;
 	port->rxfilter = args->rxfilter;
+	port->mem_limit = (uint64_t)args->mem_limit << 20;
 	port->mtu = RTE_ETHER_MTU;
 	ret = macs_set(dev, args, socket);
 	if (ret == 0)
@@ -304,4 +307,5 @@ RTE_PMD_REGISTER_PARAM_STRING(net_virtq, "mac=<mac> "
 					 "nid=<number> "
 					 "queues=<1-128> "
 					 "uid=<number> "
-					 "rxfilter=<0|1>");
+					 "rxfilter=<0|1> "
+					 "mem_limit=<MiB>");
