@@ -14,7 +14,7 @@ import pytest
 
 from lab import Testpmd, until
 from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, HELLO_OK, MEM_OK,
-                      MFD_ALLOW_SEALING, MFD_HUGETLB, START_OK, STOP, STOPPED, Peer, memfd,
+                      MFD_ALLOW_SEALING, MFD_HUGETLB, RXSTATE, START_OK, STOP, STOPPED, Peer, memfd,
                       overfill, state_page)
 
 
@@ -255,6 +255,74 @@ def test_state_page_refused(setup, kind):
         assert "state page" in bad.expect_error(E_MALFORMED)
         os.close(page)
         bad.close()
+    setup.check()
+
+
+# lib/ipc/ipc_budget.h: tokens at first, a millisecond, and what these cost.
+AT_FIRST, A_MS, RINGS, CONNECT = 4000, 10, 25, 50
+# Messages on the way: answers that nobody reads end the connection.
+WINDOW = 10
+
+
+def _tables(bad, count):
+    for _ in range(count // WINDOW):
+        for _ in range(WINDOW):
+            bad.memory()
+        for _ in range(WINDOW):
+            bad.expect(MEM_OK)
+    return count * RINGS
+
+
+def _restarts(bad, count):
+    for _ in range(count // WINDOW):
+        for _ in range(WINDOW):
+            bad.send(STOP)
+            bad.queue_fds()
+            bad.start()
+        for _ in range(WINDOW):
+            bad.expect(STOPPED)
+            bad.expect(START_OK)
+    return count * 2 * RINGS
+
+
+def _pairs(bad, count):
+    for i in range(count):
+        bad.send(RXSTATE, bad.rxstate(2 - i % 2))
+    bad.send(GET_COUNTERS)
+    bad.expect(COUNTERS)
+    return count * RINGS
+
+
+@pytest.mark.parametrize("work,count", [(_tables, 800), (_restarts, 300), (_pairs, 900)])
+def test_work_that_a_client_causes_is_bounded(lab, work, count):
+    """As fast as the client can: it waits, nothing is dropped, and the other port and the
+    other client do not notice."""
+    setup = Setup(lab, "eth_virtq0,queues=2")
+    bad = Peer(lab.socket, pairs=2)
+    bad.up()
+    cost, began = [], time.monotonic()
+    thread = threading.Thread(target=lambda: cost.append(work(bad, count)))
+    thread.start()
+    rounds = 0
+    while thread.is_alive():
+        setup.check()
+        rounds += 1
+    thread.join()
+    assert (time.monotonic() - began) * 1000 * A_MS + AT_FIRST >= cost[0] - 20 * RINGS
+    assert rounds >= 3
+    bad.close()
+    setup.check()
+
+
+def test_connections_are_bounded(setup):
+    """The bucket is the port's and the connector's: a new connection is no new one."""
+    count, began = 400, time.monotonic()
+    for _ in range(count):
+        bad = Peer(setup.lab.socket)
+        bad.hello()
+        bad.expect(HELLO_OK)
+        bad.close()
+    assert (time.monotonic() - began) * 1000 * A_MS + AT_FIRST >= (count - 2) * CONNECT
     setup.check()
 
 

@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "guest_mem.h"
+#include "ipc_budget.h"
 #include "virtq_copy.h"
 #include "virtq_filter.h"
 #include "virtq_log.h"
@@ -108,11 +109,12 @@ struct virtq_port {
 	uint64_t mem_limit; /* bytes of its guest's memory; 0: VIRTQ_MEM_TABLE_RAM */
 	uid_t uid;          /* a second user who may connect; (uid_t)-1: none */
 	struct virtq_connector *connector;
-	struct vring_call *call; /* the connector's; to interrupt guests */
-	struct virtq_peer *peer; /* NULL: no device connected */
-	bool started;            /* by the application */
-	bool running;            /* the guest's driver is ready */
-	bool lsc_pending;        /* the application's callback is still to be called */
+	struct vring_call *call;  /* the connector's; to interrupt guests */
+	struct virtq_peer *peer;  /* NULL: no device connected */
+	struct ipc_budget budget; /* of its peers, one after the other */
+	bool started;             /* by the application */
+	bool running;             /* the guest's driver is ready */
+	bool lsc_pending;         /* the application's callback is still to be called */
 	struct virtq_log_limit log;
 	uint16_t mtu;
 

@@ -54,6 +54,7 @@ struct virtq_connector {
 	bool orphan; /* its own thread removed the last port, and frees it */
 	bool accept_paused;
 	uint64_t accept_resume_ms;
+	struct ipc_budget accepts;
 	struct virtq_port *calling; /* for which the application's callback runs */
 	TAILQ_HEAD(, virtq_port) ports;
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
@@ -87,6 +88,10 @@ peer_drop(struct virtq_peer *peer)
 	struct virtq_connector *c = peer->connector;
 	bool failed;
 	const char *why = peer->ops->why(peer, &failed);
+
+	/* its rings and memory are taken back */
+	if (peer->port)
+		ipc_budget_spend(&peer->port->budget, IPC_COST_RINGS, virtq_now_ms());
 
 	if (peer->port && failed)
 		VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why);
@@ -205,77 +210,109 @@ make_room(struct virtq_connector *c)
 	peer_drop(oldest);
 }
 
+static int
+peer_watch(struct virtq_peer *peer)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = peer};
+
+	return epoll_ctl(peer->connector->epfd, EPOLL_CTL_ADD, peer->fd, &ev);
+}
+
 /* Takes the fd over, also on failure. */
 static void
 peer_add(struct virtq_connector *c, int fd)
 {
 	struct virtq_peer *peer;
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
 	struct ipc_err err;
 
 	make_room(c);
 	peer = c->front->open(c, fd);
 	if (!peer)
 		return;
-	ev.data.ptr = peer;
 	TAILQ_INSERT_TAIL(&c->peers, peer, next);
 	if (ipc_peer_allowed(fd, c->uid, &err) != 0) {
 		peer->ops->fail(peer, VIRTQ_PEER, err.text);
 		peer_drop(peer);
-	} else if (epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev) != 0) {
+	} else if (peer_watch(peer) != 0) {
 		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of epoll watches");
 		peer_drop(peer);
 	}
 }
 
+/* Stops to accept for some milliseconds, or goes on. */
 static void
-listener_watch(struct virtq_connector *c, bool on)
+listener_watch(struct virtq_connector *c, uint64_t pause_ms)
 {
+	bool on = pause_ms == 0;
 	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = c};
 
 	epoll_ctl(c->epfd, EPOLL_CTL_MOD, ipc_listener_fd(c->listener), &ev);
 	c->accept_paused = !on;
-	if (!on)
-		c->accept_resume_ms = virtq_now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
+	c->accept_resume_ms = virtq_now_ms() + pause_ms;
 }
 
 static void
 on_listener(struct virtq_connector *c)
 {
 	int fd = c->listener ? ipc_listener_accept(c->listener) : -EAGAIN;
+	uint64_t now = virtq_now_ms();
 
 	if (fd >= 0) {
 		peer_add(c, fd);
+		ipc_budget_spend(&c->accepts, IPC_COST_CONNECT, now);
+		if (ipc_budget_wait(&c->accepts, now) > 0)
+			listener_watch(c, ipc_budget_wait(&c->accepts, now));
 	} else if (ipc_accept_exhausted(fd)) {
 		log_once(c, "the process has no file descriptors left for a new device: "
 			    "raise its limit (ulimit -n)");
-		listener_watch(c, false);
+		listener_watch(c, VIRTQ_ACCEPT_PAUSE_MS);
 	}
+}
+
+/* Reads no more of the peer until its port has tokens.  (With no events wanted, epoll would
+ * still report a peer that left, again and again.) */
+static void
+peer_pause(struct virtq_peer *peer)
+{
+	epoll_ctl(peer->connector->epfd, EPOLL_CTL_DEL, peer->fd, NULL);
+	peer->paused = true;
+}
+
+static void
+peer_resume(struct virtq_peer *peer)
+{
+	peer->paused = false;
+	if (peer_watch(peer) != 0)
+		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of epoll watches");
+}
+
+/* Milliseconds until the peer may be read from again. */
+static uint64_t
+peer_wait(const struct virtq_peer *peer, uint64_t now)
+{
+	return peer->port ? ipc_budget_wait(&peer->port->budget, now) : 0;
 }
 
 static void
 on_peer(struct virtq_connector *c, struct virtq_peer *peer)
 {
 	bool had_port = peer->port != NULL;
+	int ret = peer->ops->is_dead(peer) ? -1 : peer->ops->input(peer);
 
-	if (peer->ops->is_dead(peer) || peer->ops->input(peer) != 0)
+	if (peer->port)
+		ipc_budget_spend(&peer->port->budget, peer->cost, virtq_now_ms());
+	peer->cost = 0;
+	if (ret != 0) {
 		peer_drop(peer);
-	else if (peer->port && !had_port)
+		return;
+	}
+	if (peer->port && !had_port)
 		/* a device was accepted: errors from now on are new ones */
 		memset(c->logged, 0, sizeof(c->logged));
-}
-
-static void
-on_event(struct virtq_connector *c, const struct epoll_event *ev)
-{
-	eventfd_t ignored;
-
-	if (!ev->data.ptr)
-		(void)eventfd_read(c->wake_fd, &ignored);
-	else if (ev->data.ptr == (void *)c)
-		on_listener(c);
-	else
-		on_peer(c, ev->data.ptr);
+	if (peer->port)
+		peer->ops->check(peer);
+	if (peer_wait(peer, virtq_now_ms()) > 0)
+		peer_pause(peer);
 }
 
 /* Finds what guests and peers broke, and does what data threads left to this one. */
@@ -289,6 +326,21 @@ check_ports(struct virtq_connector *c)
 			port->peer->ops->check(port->peer);
 }
 
+static void
+on_event(struct virtq_connector *c, const struct epoll_event *ev)
+{
+	eventfd_t ignored;
+
+	if (!ev->data.ptr) {
+		(void)eventfd_read(c->wake_fd, &ignored);
+		check_ports(c);
+	} else if (ev->data.ptr == (void *)c) {
+		on_listener(c);
+	} else {
+		on_peer(c, ev->data.ptr);
+	}
+}
+
 /* Finds another handler in the place of ours. */
 static void
 check_process(struct virtq_connector *c)
@@ -298,18 +350,16 @@ check_process(struct virtq_connector *c)
 			    "truncates its memory can now end this process");
 }
 
-/* All that is due; after an event also what other threads left to this one. */
+/* All that is due. */
 static void
-housekeeping(struct virtq_connector *c, bool event)
+housekeeping(struct virtq_connector *c)
 {
 	struct virtq_peer *peer, *tmp;
 	struct virtq_port *port;
 	uint64_t now = virtq_now_ms();
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
-		listener_watch(c, true);
-	if (event)
-		check_ports(c);
+		listener_watch(c, 0);
 	if (now >= c->checked_ms + VIRTQ_CHECK_MS) {
 		c->checked_ms = now;
 		check_process(c);
@@ -326,6 +376,8 @@ housekeeping(struct virtq_connector *c, bool event)
 		tmp = TAILQ_NEXT(peer, next);
 		if (is_pending(peer) && now >= peer->deadline_ms)
 			peer->ops->fail(peer, VIRTQ_TIMEOUT, NULL);
+		if (peer->paused && peer_wait(peer, now) == 0)
+			peer_resume(peer);
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
@@ -341,9 +393,12 @@ next_wait(struct virtq_connector *c)
 
 	if (c->accept_paused)
 		until = c->accept_resume_ms;
-	TAILQ_FOREACH (peer, &c->peers, next)
+	TAILQ_FOREACH (peer, &c->peers, next) {
 		if (is_pending(peer))
 			until = RTE_MIN(until, peer->deadline_ms);
+		if (peer->paused)
+			until = RTE_MIN(until, now + peer_wait(peer, now));
+	}
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->running)
 			until = RTE_MIN(until, now + VIRTQ_WATCHDOG_MS);
@@ -411,7 +466,7 @@ control_thread(void *arg)
 		pthread_mutex_lock(&c->lock);
 		if (n == 1)
 			on_event(c, &ev);
-		housekeeping(c, n == 1);
+		housekeeping(c);
 		report_links(c);
 	}
 	orphan = c->orphan;
@@ -447,6 +502,7 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->call = vring_call_get(c->wake_fd);
+	ipc_budget_init(&c->accepts, virtq_now_ms());
 	c->listener = ipc_listener_open(path, front->sock_type, uid, &err);
 	if (!c->listener) {
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);

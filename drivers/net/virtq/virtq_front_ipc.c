@@ -297,6 +297,7 @@ on_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 	rxstate_take(port, rx);
 	if (!port->running || rx->pairs == before)
 		return;
+	ipc_session_charge(s, IPC_COST_RINGS);
 	if (rx->pairs < before)
 		virtq_device_stop_rings(port, 2 * rx->pairs, 2 * port->pairs);
 	else if (pairs_use(port, rx->pairs, &err) != 0)
@@ -383,7 +384,11 @@ front_is_dead(const struct virtq_peer *peer)
 static int
 front_input(struct virtq_peer *peer)
 {
-	return ipc_session_input(ipc_front_of(peer)->session);
+	struct ipc_session *s = ipc_front_of(peer)->session;
+	int ret = ipc_session_input(s);
+
+	peer->cost = ipc_session_take_cost(s);
+	return ret;
 }
 
 /* What each reason is on the wire, and its words where the caller has none. */

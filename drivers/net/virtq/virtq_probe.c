@@ -215,6 +215,7 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	port->rxfilter = args->rxfilter;
 	port->mem_limit = (uint64_t)args->mem_limit << 20;
 	port->mtu = RTE_ETHER_MTU;
+	ipc_budget_init(&port->budget, virtq_now_ms());
 	ret = macs_set(dev, args, socket);
 	if (ret == 0)
 		ret = queues_alloc(port, port->port_id, socket);

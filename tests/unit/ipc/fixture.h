@@ -157,6 +157,7 @@ void suite_listener_race(void);
 
 /* Makes the current suite and adds to it; ends the program if CUnit cannot.  init
  * runs before the tests of the suite and returns 0. */
+void suite_budget(void);
 void suite_begin(const char *name);
 void suite_begin_with(const char *name, int (*init)(void));
 void suite_test(const char *name, void (*test)(void));

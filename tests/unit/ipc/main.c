@@ -35,6 +35,7 @@ main(void)
 
 	must(CU_initialize_registry() == CUE_SUCCESS);
 	suite_envelope();
+	suite_budget();
 	suite_hello();
 	suite_mem_table();
 	suite_queue_fds();
