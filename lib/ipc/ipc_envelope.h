@@ -66,6 +66,7 @@ struct ipc_msg_row {
 	unsigned int states; /* enum ipc_state bits: where it may arrive */
 	uint64_t feature;    /* VIRTQ_IPC_F_* that must be agreed, 0: none */
 	bool answers;        /* reply_to is not 0 */
+	uint32_t cost;       /* IPC_COST_*, besides that of any message and of its fds */
 	/* Of the payload.  0, or -1 with *err filled in.  NULL: the envelope is all there
 	 * is to check. */
 	int (*check)(const void *payload, unsigned int nfds, const struct ipc_msg_ctx *ctx,

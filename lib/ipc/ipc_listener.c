@@ -19,6 +19,8 @@
  * that held it; the next round makes a new one.  In so many rounds only a process
  * that does nothing else can have removed it each time. */
 #define LOCK_ROUNDS 100
+/* Bytes of a lock file: a process id and a line feed. */
+#define LOCK_LEN 16
 
 struct ipc_listener {
 	int sock_type;
@@ -107,7 +109,7 @@ open_lock(const char *lock_path)
 static int
 refuse_locked(struct ipc_listener *l, int fd, struct ipc_err *err)
 {
-	char text[16] = "";
+	char text[LOCK_LEN] = "";
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 	long pid = n > 0 ? strtol(text, NULL, 10) : 0;
 
@@ -129,12 +131,37 @@ same_file(int fd, const char *path)
 	       a.st_ino == b.st_ino;
 }
 
+/*
+ * Is this a lock file of ours?  It will be truncated, so it must be nothing else: whoever
+ * can write to the directory could have made a hard link there to a file of anybody
+ * (fs.protected_hardlinks=0).  0, or -1 with *err filled in.
+ */
+static int
+check_lock(const struct ipc_listener *l, int fd, struct ipc_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return refuse(err, l->path,
+			      "its lock file (the path with .lock) is not a regular "
+			      "file: remove it");
+	/* 0: it was removed by the process that held it */
+	if (st.st_nlink > 1)
+		return refuse(err, l->path,
+			      "its lock file (the path with .lock) is a hard link to another "
+			      "file: remove it");
+	if (st.st_size >= LOCK_LEN)
+		return refuse(err, l->path,
+			      "its lock file (the path with .lock) is no lock file, it is too "
+			      "long: move it away");
+	return 0;
+}
+
 /* 0 locked, 1 try again, -1 refused */
 static int
 try_lock(struct ipc_listener *l, struct ipc_err *err)
 {
 	int fd = open_lock(l->lock_path);
-	struct stat st;
 	int ret;
 
 	if (fd < 0) {
@@ -144,10 +171,8 @@ try_lock(struct ipc_listener *l, struct ipc_err *err)
 				    "cannot open its lock file (the path with .lock), remove it if "
 				    "no process uses it");
 	}
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-		ret = refuse(err, l->path,
-			     "its lock file (the path with .lock) is not a regular "
-			     "file: remove it");
+	if (check_lock(l, fd, err)) {
+		ret = -1;
 	} else if (flock(fd, LOCK_EX | LOCK_NB)) {
 		ret = errno == EWOULDBLOCK ? refuse_locked(l, fd, err)
 					   : refuse_errno(err, l->path, "cannot lock it");
@@ -164,7 +189,7 @@ try_lock(struct ipc_listener *l, struct ipc_err *err)
 static int
 take_lock(struct ipc_listener *l, struct ipc_err *err)
 {
-	char text[16];
+	char text[LOCK_LEN];
 	int ret = 1, len;
 
 	for (int i = 0; ret > 0 && i < LOCK_ROUNDS; i++)
@@ -239,11 +264,38 @@ clear_path(struct ipc_listener *l, struct ipc_err *err)
 	return 0;
 }
 
+/*
+ * Gives the socket's file to the user, and remembers it.  By a descriptor, and only a file
+ * with one name: somebody who may write to the directory could have put a hard link to
+ * another file in its place.
+ */
+static int
+give_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
+{
+	int fd = open(l->path, O_PATH | O_NOFOLLOW | O_CLOEXEC), ret = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return refuse_errno(err, l->path, "cannot look at it");
+	if (fstat(fd, &st) || !S_ISSOCK(st.st_mode) || st.st_nlink != 1) {
+		ret = refuse(err, l->path,
+			     "somebody replaced the socket while it was made: "
+			     "choose a directory that only its users can write to");
+	} else {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+		l->bound = true;
+		if (owner != (uid_t)-1 && fchownat(fd, "", owner, (gid_t)-1, AT_EMPTY_PATH))
+			ret = refuse_errno(err, l->path, "cannot give it to the other user");
+	}
+	close(fd);
+	return ret;
+}
+
 static int
 bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 {
 	struct sockaddr_un addr;
-	struct stat st;
 
 	l->fd = make_socket(l->sock_type);
 	if (l->fd < 0)
@@ -255,13 +307,8 @@ bind_socket(struct ipc_listener *l, uid_t owner, struct ipc_err *err)
 	set_addr(&addr, l->path);
 	if (bind(l->fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return refuse_errno(err, l->path, "cannot bind");
-	if (lstat(l->path, &st))
-		return refuse_errno(err, l->path, "cannot look at it");
-	l->dev = st.st_dev;
-	l->ino = st.st_ino;
-	l->bound = true;
-	if (owner != (uid_t)-1 && lchown(l->path, owner, (gid_t)-1))
-		return refuse_errno(err, l->path, "cannot give it to the other user");
+	if (give_socket(l, owner, err))
+		return -1;
 	if (listen(l->fd, SOMAXCONN))
 		return refuse_errno(err, l->path, "cannot listen");
 	return 0;

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
+#include "ipc_budget.h"
 #include "ipc_check.h"
 #include "ipc_fd.h"
 #include "ipc_session_pvt.h"
@@ -189,6 +190,7 @@ static const struct ipc_msg_row rows[] = {
 	{
 		.type = VIRTQ_IPC_HELLO,
 		.name = "HELLO",
+		.cost = IPC_COST_RINGS,
 		.size = sizeof(struct virtq_ipc_hello),
 		.states = IPC_NEW,
 		.check = ipc_check_hello,
@@ -197,6 +199,7 @@ static const struct ipc_msg_row rows[] = {
 	{
 		.type = VIRTQ_IPC_MEM_TABLE,
 		.name = "MEM_TABLE",
+		.cost = IPC_COST_RINGS,
 		.size = sizeof(struct virtq_ipc_mem_table),
 		.min_fds = 1,
 		.max_fds = VIRTQ_IPC_MAX_REGIONS,
@@ -217,6 +220,7 @@ static const struct ipc_msg_row rows[] = {
 	{
 		.type = VIRTQ_IPC_START,
 		.name = "START",
+		.cost = IPC_COST_RINGS,
 		.size = sizeof(struct virtq_ipc_start),
 		.min_fds = 1,
 		.max_fds = 1,
@@ -227,6 +231,7 @@ static const struct ipc_msg_row rows[] = {
 	{
 		.type = VIRTQ_IPC_STOP,
 		.name = "STOP",
+		.cost = IPC_COST_RINGS,
 		.states = IPC_RUNNING,
 		.handle = handle_stop,
 	},

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ipc_budget.h"
 #include "ipc_messages.h"
 #include "ipc_session_pvt.h"
 #include "ipc_sock.h"
@@ -42,9 +43,13 @@ handle(struct ipc_session *s, const struct ipc_msg_in *in)
 	uint32_t seq = in->len >= sizeof(*hdr) ? hdr->seq : 0;
 	int ret = ipc_msg_check(s->table, in, &s->ctx, &err);
 
+	ipc_session_charge(s, IPC_COST_MESSAGE + in->nfds * IPC_COST_FD);
 	if (ret == 0) {
+		const struct ipc_msg_row *row = ipc_msg_row(s->table, hdr->type);
+
 		s->ctx.seq = seq;
-		ret = ipc_msg_row(s->table, hdr->type)->handle(s, hdr + 1, in->nfds, &err);
+		ipc_session_charge(s, row->cost);
+		ret = row->handle(s, hdr + 1, in->nfds, &err);
 	}
 	ipc_fds_close(s->fds, in->nfds);
 	return ret ? fail(s, seq, &err) : 0;
@@ -54,9 +59,12 @@ int
 ipc_session_input(struct ipc_session *s)
 {
 	struct ipc_err err = {0};
+	uint32_t before = s->cost;
 	struct ipc_msg_in in;
 
-	for (int i = 0; !ipc_session_dead(s) && i < IPC_INPUT_BURST; i++) {
+	for (int i = 0;
+	     !ipc_session_dead(s) && i < IPC_INPUT_BURST && s->cost - before < IPC_INPUT_COST;
+	     i++) {
 		switch (ipc_sock_recv(s->fd, s->in.bytes, sizeof(s->in.bytes), &in, s->fds)) {
 		case IPC_RECV_MSG:
 			handle(s, &in);
@@ -73,6 +81,21 @@ ipc_session_input(struct ipc_session *s)
 		}
 	}
 	return ipc_session_dead(s) ? -1 : 0;
+}
+
+uint32_t
+ipc_session_take_cost(struct ipc_session *s)
+{
+	uint32_t cost = s->cost;
+
+	s->cost = 0;
+	return cost;
+}
+
+void
+ipc_session_charge(struct ipc_session *s, uint32_t cost)
+{
+	s->cost += cost;
 }
 
 struct ipc_session *

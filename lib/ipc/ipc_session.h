@@ -18,8 +18,10 @@
  * VIRTQ_IPC_E_TIMEOUT.  The session keeps no clock. */
 #define IPC_HELLO_TIMEOUT_MS 2000
 
-/* Messages that one ipc_session_input() handles at most. */
+/* Messages that one ipc_session_input() handles at most; and their cost (ipc_budget.h),
+ * after which it handles no more. */
 #define IPC_INPUT_BURST 16
+#define IPC_INPUT_COST 250u
 
 /*
  * Makes a session of a connected, non-blocking socket, which it owns from then
@@ -38,6 +40,12 @@ void ipc_session_free(struct ipc_session *s);
  * answers.  ipc_session_why() then says which.
  */
 int ipc_session_input(struct ipc_session *s);
+
+/* The cost of the messages handled since the last call (ipc_budget.h). */
+uint32_t ipc_session_take_cost(struct ipc_session *s);
+
+/* Adds to the cost of the message at hand what its owner alone knows. */
+void ipc_session_charge(struct ipc_session *s, uint32_t cost);
 
 /* Messages that answer nothing; -1 if the session is dead. */
 int ipc_session_send_link(struct ipc_session *s, const struct virtq_ipc_link *link);

@@ -19,6 +19,7 @@ struct ipc_session {
 	void *owner;
 	struct ipc_msg_ctx ctx; /* state, agreed limits, number of the last message */
 	uint32_t sent;          /* number of the last message to the peer */
+	uint32_t cost;          /* IPC_COST_* since ipc_session_take_cost() */
 	bool have_hello;
 	struct virtq_ipc_hello hello;
 	struct ipc_err why;

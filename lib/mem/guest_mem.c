@@ -116,6 +116,26 @@ guest_mem_free(struct guest_mem *mem)
 	free(s);
 }
 
+uint64_t
+guest_mem_bytes(const struct guest_mem *mem)
+{
+	uint64_t bytes = 0;
+
+	/* no sum of mapped regions wraps */
+	for (uint32_t i = 0; i < mem->count; i++)
+		bytes += mem->region[i].size;
+	return bytes;
+}
+
+void
+guest_mem_on_loss(const struct guest_mem *mem, void (*lost)(void *arg), void *arg)
+{
+	const struct guest_mem_slots *s = (const struct guest_mem_slots *)mem;
+
+	for (uint32_t i = 0; i < mem->count; i++)
+		shm_on_loss(&s->map[i], lost, arg);
+}
+
 bool
 guest_mem_lost(const struct guest_mem *mem)
 {

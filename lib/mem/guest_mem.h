@@ -53,8 +53,15 @@ struct guest_mem *guest_mem_new(const struct guest_mem_desc *desc, unsigned int 
  * mem. */
 void guest_mem_free(struct guest_mem *mem);
 
+/* Bytes of all regions. */
+uint64_t guest_mem_bytes(const struct guest_mem *mem);
+
+/* lost(arg) is called each time that a page of mem was found to have vanished, in a signal
+ * handler of the thread that accessed it: it has to be async-signal-safe. */
+void guest_mem_on_loss(const struct guest_mem *mem, void (*lost)(void *arg), void *arg);
+
 /* True once a page of mem vanished (its file was truncated, or the hugepages ran out):
- * the region then reads as zero, and what is written to it is lost.  Any thread. */
+ * pages that vanished read as zero, and what is written to them is lost.  Any thread. */
 bool guest_mem_lost(const struct guest_mem *mem);
 
 /* Host address of the guest-physical addr, with *len cut to what its region holds after

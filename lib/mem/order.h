@@ -18,6 +18,7 @@
  *   H  burst: journal, position, used descriptors, position
  *                                          -> device: position after the PMD died
  *   I  control: guard's size, guard's map  -> SIGBUS handler: map, size, map again
+ *   J  burst: used index, fence, call left -> control: takes it, then calls the guest
  */
 
 #include <linux/membarrier.h>
@@ -184,11 +185,26 @@ order_barrier_everywhere(bool cheap)
 		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
-/* I, writing side. */
+/* I and J, writing side. */
 static inline void
 order_release32(uint32_t *p, uint32_t v)
 {
 	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* Counts an event in a word that several threads count in; returns how many there were
+ * before.  Orders nothing. */
+static inline uint32_t
+order_count32(uint32_t *p)
+{
+	return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED);
+}
+
+/* J, control's side: reads a word and clears it. */
+static inline uint32_t
+order_take32(uint32_t *p)
+{
+	return __atomic_exchange_n(p, 0, __ATOMIC_SEQ_CST);
 }
 
 /* G: pairs with the device's release store of the run word.  I, reading side. */

@@ -81,7 +81,7 @@ shm_map(struct shm_map *m, int fd, uint64_t offset, uint64_t size, unsigned int 
 			 strerror(errno));
 		return -1;
 	}
-	m->guard = sigbus_guard_add(m->map, m->map_size);
+	m->guard = sigbus_guard_add(m->map, m->map_size, page);
 	if (m->guard < 0) {
 		snprintf(err, err_size, "too many memory regions in this process");
 		munmap(m->map, m->map_size);
@@ -101,6 +101,12 @@ shm_unmap(struct shm_map *m)
 	sigbus_guard_remove(m->guard);
 	munmap(m->map, m->map_size);
 	m->addr = NULL;
+}
+
+void
+shm_on_loss(const struct shm_map *m, void (*lost)(void *arg), void *arg)
+{
+	sigbus_guard_on_loss(m->guard, lost, arg);
 }
 
 bool

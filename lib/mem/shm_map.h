@@ -36,8 +36,12 @@ int shm_map(struct shm_map *m, int fd, uint64_t offset, uint64_t size, unsigned 
 /* No thread may still use the mapping.  Harmless when repeated. */
 void shm_unmap(struct shm_map *m);
 
-/* True once a page vanished (the file was truncated, or the hugepages ran out): the
- * mapping then reads as zero, and what is written to it is lost. */
+/* lost(arg) is called each time that a page was found to have vanished, in a signal handler
+ * of the thread that accessed it: it has to be async-signal-safe. */
+void shm_on_loss(const struct shm_map *m, void (*lost)(void *arg), void *arg);
+
+/* True once a page vanished (the file was truncated, or the hugepages ran out): pages that
+ * vanished read as zero, and what is written to them is lost. */
 bool shm_lost(const struct shm_map *m);
 
 #endif /* VIRTQ_SHM_MAP_H */

@@ -4,26 +4,36 @@
 #include "sigbus_guard.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "order.h"
+#include "sigbus_chain.h"
 
 /* For all ports of the process; each has at most GUEST_MEM_MAX_REGIONS regions and a
  * state page. */
 #define GUARD_SLOTS 8192u
 
+/* Each page that is replaced may split a mapping, of which a process has a limited number
+ * (vm.max_map_count).  After GUARD_SINGLE pages each piece that is replaced is twice as
+ * long as the one before, so that some more replace all of any region. */
+#define GUARD_SINGLE 64u
+/* Faults in replaced pieces: the machine has no memory for zeros either. */
+#define GUARD_FAULTS 1024u
+
 struct guard {
 	void *map; /* NULL: free; I: written last when added, first when removed */
 	size_t size;
+	size_t page;
 	uint32_t lost;
+	uint32_t faults;
+	void *on_loss; /* void (*)(void *); F: written after its argument */
+	void *on_loss_arg;
 };
 
 static struct guard guards[GUARD_SLOTS];
 static uint32_t guards_top; /* slots ever used; the handler searches these */
-static struct sigaction old_action;
-static bool installed;
 static pthread_mutex_t guards_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct guard *
@@ -44,73 +54,123 @@ guard_of(const void *addr)
 	return NULL;
 }
 
-static void
-chain_to_old(int sig, siginfo_t *info, void *uc)
+static void *
+zeros_anonymous(size_t len)
 {
-	if (old_action.sa_flags & SA_SIGINFO) {
-		old_action.sa_sigaction(sig, info, uc);
-	} else if (old_action.sa_handler != SIG_DFL && old_action.sa_handler != SIG_IGN) {
-		old_action.sa_handler(sig);
-	} else if (old_action.sa_handler == SIG_DFL || info->si_code > 0) {
-		/* a faulting access runs again after the return, and then ends the process */
-		struct sigaction dfl = {.sa_handler = SIG_DFL};
-
-		sigaction(SIGBUS, &dfl, NULL);
-		if (info->si_code <= 0)
-			raise(sig);
-	}
+	return mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-/* Async-signal-safe: atomics and mmap(2) only. */
-static void
-on_sigbus(int sig, siginfo_t *info, void *uc)
+/* Where private memory is counted, and refused, before it is used (a huge page under
+ * vm.overcommit_memory=2, RLIMIT_DATA), a sparse file is not. */
+static void *
+zeros_file(size_t len)
 {
-	/* a signal sent by a process (si_code <= 0) has no fault address */
-	struct guard *g = info->si_code > 0 ? guard_of(info->si_addr) : NULL;
+	void *zeros = MAP_FAILED;
+	int fd = memfd_create("virtq-lost", MFD_CLOEXEC);
 
-	if (!g ||
-	    mmap(g->map, g->size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
-		chain_to_old(sig, info, uc);
-		return;
-	}
+	if (fd < 0)
+		return MAP_FAILED;
+	if (ftruncate(fd, (off_t)len) == 0)
+		zeros = mmap(NULL, len, PROT_NONE, MAP_SHARED, fd, 0);
+	close(fd);
+	return zeros;
+}
+
+/*
+ * Moves `zeros` onto [at, at + len): other threads find either the old pages or zeros.
+ * Under mlockall(MCL_FUTURE) mmap() populates what it maps, but pages that are PROT_NONE
+ * until they are unlocked are not populated, and mremap() populates nothing.
+ */
+static bool
+move_onto(void *at, size_t len, void *zeros)
+{
+	if (zeros == MAP_FAILED)
+		return false;
+	madvise(zeros, len, MADV_DONTDUMP);
+	if (munlock(zeros, len) == 0 && mprotect(zeros, len, PROT_READ | PROT_WRITE) == 0 &&
+	    mremap(zeros, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at)
+		return true;
+	munmap(zeros, len);
+	return false;
+}
+
+/* The last resort under RLIMIT_AS, which leaves no room beside the old page. */
+static bool
+map_onto(void *at, size_t len)
+{
+	return mmap(at, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == at;
+}
+
+/* Replaces the n-th piece of g, which contains the byte at `off`. */
+static bool
+replace(const struct guard *g, uint32_t n, size_t off)
+{
+	size_t len = g->page;
+	uint8_t *at;
+
+	while (n-- > GUARD_SINGLE && len < g->size)
+		len *= 2;
+	off &= ~(len - 1);
+	if (len > g->size - off)
+		len = g->size - off;
+	at = (uint8_t *)g->map + off;
+	return move_onto(at, len, zeros_anonymous(len)) || move_onto(at, len, zeros_file(len)) ||
+	       (len == g->page && map_onto(at, len));
+}
+
+/* In the signal handler: system calls and atomics only. */
+static bool
+on_fault(void *addr)
+{
+	struct guard *g = guard_of(addr);
+	void (*on_loss)(void *);
+	uint32_t n;
+
+	if (!g)
+		return false;
+	n = order_count32(&g->faults);
+	if (n >= GUARD_FAULTS || !replace(g, n, (size_t)((uint8_t *)addr - (uint8_t *)g->map)))
+		return false;
 	order_release32(&g->lost, 1);
-}
-
-static int
-install(void)
-{
-	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
-
-	if (installed)
-		return 0;
-	sigemptyset(&sa.sa_mask);
-	if (sigaction(SIGBUS, &sa, &old_action) != 0)
-		return -1;
-	installed = true;
-	return 0;
+	on_loss = (void (*)(void *))(uintptr_t)order_acquire_ptr(&g->on_loss);
+	if (on_loss)
+		on_loss(g->on_loss_arg);
+	return true;
 }
 
 int
-sigbus_guard_add(void *map, size_t size)
+sigbus_guard_check(void)
+{
+	return sigbus_chain_check(on_fault);
+}
+
+int
+sigbus_guard_add(void *map, size_t size, size_t page)
 {
 	int slot = -1;
 
+	if (sigbus_guard_check() != 0)
+		return -1;
 	pthread_mutex_lock(&guards_lock);
-	if (install() == 0) {
-		for (uint32_t i = 0; i < GUARD_SLOTS && slot < 0; i++) {
-			if (guards[i].map)
-				continue;
-			guards[i].size = size;
-			guards[i].lost = 0;
-			order_release_ptr(&guards[i].map, map);
-			if (i >= guards_top)
-				order_release32(&guards_top, i + 1);
-			slot = (int)i;
-		}
+	for (uint32_t i = 0; i < GUARD_SLOTS && slot < 0; i++) {
+		if (guards[i].map)
+			continue;
+		guards[i] = (struct guard){.size = size, .page = page};
+		order_release_ptr(&guards[i].map, map);
+		if (i >= guards_top)
+			order_release32(&guards_top, i + 1);
+		slot = (int)i;
 	}
 	pthread_mutex_unlock(&guards_lock);
 	return slot;
+}
+
+void
+sigbus_guard_on_loss(int slot, void (*lost)(void *arg), void *arg)
+{
+	guards[slot].on_loss_arg = arg;
+	order_release_ptr(&guards[slot].on_loss, (void *)(uintptr_t)lost);
 }
 
 void

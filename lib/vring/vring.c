@@ -122,6 +122,7 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 			      ? VIRTIO_NET_HDR_MODERN
 			      : VIRTIO_NET_HDR_LEGACY;
 	vr->call_fd = cfg->call_fd;
+	vr->call = cfg->call;
 	vring_suppress_kicks(vr);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct vring_config {
 	const struct guest_mem *mem; /* must outlive the vring */
 	struct ring_state state;     /* its words must outlive the vring */
 	int call_fd;                 /* stays the caller's; -1: none */
+	struct vring_call *call;     /* signals call_fd; stays the caller's */
 };
 
 /* Virtio features that the rings understand. */

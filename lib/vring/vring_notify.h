@@ -23,10 +23,9 @@
  * so there the fence is never skipped.
  */
 
-#include <sys/eventfd.h>
-
 #include "vring_types.h"
 #include "vring_batch.h"
+#include "vring_call.h"
 
 #define VRING_ELIDE_AFTER 64u
 
@@ -55,13 +54,12 @@ vring_suppress_kicks(struct vring *vr)
 		order_write16(&vr->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
-/* Interrupts the guest, whatever its event area says.  Data thread: a peer can make the
- * eventfd block the caller until the control thread drains it. */
+/* Interrupts the guest, whatever its event area says.  Data thread. */
 static inline void
 vring_call_guest(const struct vring *vr)
 {
 	if (vr->call_fd >= 0)
-		(void)eventfd_write(vr->call_fd, 1);
+		vring_call_send(vr->call, vr->call_fd);
 }
 
 /* Bursts since interrupts were last found enabled. */

@@ -38,6 +38,8 @@ enum vring_fault {
 	VRING_FAULT_SHORT_BUFFER, /* receive chain shorter than the header */
 };
 
+struct vring_call;
+
 struct vring {
 	/* the guest's memory */
 	union {
@@ -73,7 +75,8 @@ struct vring {
 	bool mergeable;
 	uint8_t fault; /* enum vring_fault; set once, by the data thread */
 
-	int call_fd;            /* -1: the guest must not be interrupted */
+	int call_fd; /* -1: the guest must not be interrupted */
+	struct vring_call *call;
 } __attribute__((aligned(64))); /* what a burst reads of it is in two lines */
 
 #endif /* VIRTQ_VRING_TYPES_H */

@@ -6,22 +6,24 @@ import fcntl
 import os
 import select
 import struct
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from lab import Testpmd, until
 from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, HELLO_OK, MEM_OK,
-                      MFD_ALLOW_SEALING, MFD_HUGETLB, START_OK, STOP, STOPPED, Peer, memfd,
+                      MFD_ALLOW_SEALING, MFD_HUGETLB, RXSTATE, START_OK, STOP, STOPPED, Peer, memfd,
                       overfill, state_page)
 
 
 class Setup:
     """Two ports; a well-behaved peer on the second one says whether all is well."""
 
-    def __init__(self, lab):
+    def __init__(self, lab, first="eth_virtq0"):
         self.lab = lab
-        self.pmd = Testpmd(lab, ["eth_virtq0", "eth_virtq1"])
+        self.pmd = Testpmd(lab, [first, "eth_virtq1"])
         self.pmd.start(forward=False)
         self.pmd.command("set fwd rxonly")
         self.pmd.command("start")
@@ -74,9 +76,40 @@ def _fill(bad):
     return call
 
 
+def _packets_of_other_port(setup):
+    """Seconds until the other port has forwarded a burst."""
+    began, before = time.monotonic(), setup.good.transmitted()
+    setup.good.transmit(32)
+    until("packets of the other port", 10,
+          lambda: (setup.good.transmitted() - before) & 0xffff == 32)
+    return time.monotonic() - began
+
+
+def test_eventfd_filled_and_emptied_again_and_again(setup):
+    """The client may empty it before anybody looks: the lcore of both ports, which
+    interrupts the guest with the eventfd full and blocking, goes on in every round."""
+    took = []
+    for _ in range(5):
+        bad = Peer(setup.lab.socket)
+        bad.up()
+        bad.send(GET_COUNTERS)
+        bad.expect(COUNTERS)
+        call = _fill(bad)
+        bad.transmit(1)
+        until("the packet, before its interrupt", 10, lambda: bad.transmitted() == 1)
+        emptied = threading.Timer(0.8, os.read, (call, 8))
+        emptied.start()
+        took.append(_packets_of_other_port(setup))
+        emptied.join()
+        bad.close()
+    # A machine that is busy may stop testpmd for a while, but not each time.
+    assert min(took) < 0.4, took
+    setup.check()
+
+
 @pytest.mark.parametrize("over", [False, True])
 def test_eventfd_made_blocking_and_full(setup, over):
-    """It stops a thread that forwards, until it is noticed."""
+    """It stops nobody, and is noticed."""
     bad = Peer(setup.lab.socket)
     bad.up()
     call = _fill(bad)
@@ -123,6 +156,84 @@ def test_memory_truncated_while_in_use(setup):
     setup.check()
 
 
+def test_large_memory_truncated_while_in_use(setup):
+    """testpmd locks what it maps (mlockall): the zeros in the place of lost pages must not
+    be as many as these."""
+    status = Path("/proc") / str(setup.pmd.process.pid) / "status"
+
+    def resident():
+        return int(next(line for line in status.read_text().splitlines()
+                        if line.startswith("VmRSS")).split()[1]) << 10
+
+    bad = Peer(setup.lab.socket, size=3 << 30)
+    bad.up()
+    before = resident()
+    os.ftruncate(bad.ram_fd, 4096)
+    assert "truncated" in bad.expect_error(E_MEMORY)
+    assert resident() < before + (16 << 20)
+    bad.close()
+    setup.check()
+
+
+def _mapped(setup):
+    """Bytes of guest RAM that testpmd has mapped."""
+    maps = (Path("/proc") / str(setup.pmd.process.pid) / "maps").read_text().splitlines()
+    areas = [line.split()[0].split("-") for line in maps if "memfd:ram" in line]
+    return sum(int(end, 16) - int(begin, 16) for begin, end in areas)
+
+
+def _remembers(bad, sizes):
+    """The answer to that memory: None, or the sentence of the refusal."""
+    os.ftruncate(bad.ram_fd, max(sizes))
+    bad.hello()
+    bad.expect(HELLO_OK)
+    bad.memory(sizes)
+    kind, payload = bad.recv(MEM_OK)
+    return None if kind == MEM_OK else payload[8:].split(b"\0")[0].decode()
+
+
+def test_memory_limit_of_a_port(lab):
+    setup = Setup(lab, "eth_virtq0,mem_limit=16")
+    before = _mapped(setup)
+    for sizes, good in (([16 << 20], True), ([8 << 20, 8 << 20], True),
+                        ([(16 << 20) + 4096], False), ([8 << 20, 8 << 20, 4096], False)):
+        bad = Peer(lab.socket)
+        said = _remembers(bad, sizes)
+        assert said is None if good else "mem_limit=17" in said
+        assert _mapped(setup) == before + (sum(sizes) if good else 0)
+        bad.close()
+        until("the memory unmapped", 10, lambda: _mapped(setup) == before)
+    setup.check()
+
+
+def test_address_space_is_not_for_the_taking(setup):
+    """Sparse regions that take no memory: all there is in one message."""
+    before = _mapped(setup)
+    bad = Peer(setup.lab.socket)
+    assert "mem_limit=" in _remembers(bad, [5 << 40] * 23)
+    assert _mapped(setup) == before
+    bad.close()
+    setup.check()
+
+
+def test_memory_limit_of_a_connector(lab):
+    """Each guest has what a port accepts, until there are too many of them."""
+    pmd = Testpmd(lab, [f"eth_virtq{n}" for n in range(5)])
+    pmd.start(forward=False)
+    most = 4 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    peers = [Peer(lab.socket, nid=n) for n in range(5)]
+    said = [_remembers(peer, [most]) for peer in peers[:4]]
+    assert said == [None] * 4
+    assert "of this connector" in _remembers(peers[4], [4096])
+    # the place of one that leaves is free
+    peers[0].close()
+    peers[4].close()
+    peers[4] = Peer(lab.socket, nid=4)
+    assert _remembers(peers[4], [most]) is None
+    for peer in peers[1:]:
+        peer.close()
+
+
 def _huge_page():
     fd = memfd("state", 2 << 20, MFD_ALLOW_SEALING | MFD_HUGETLB)
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
@@ -144,6 +255,74 @@ def test_state_page_refused(setup, kind):
         assert "state page" in bad.expect_error(E_MALFORMED)
         os.close(page)
         bad.close()
+    setup.check()
+
+
+# lib/ipc/ipc_budget.h: tokens at first, a millisecond, and what these cost.
+AT_FIRST, A_MS, RINGS, CONNECT = 4000, 10, 25, 50
+# Messages on the way: answers that nobody reads end the connection.
+WINDOW = 10
+
+
+def _tables(bad, count):
+    for _ in range(count // WINDOW):
+        for _ in range(WINDOW):
+            bad.memory()
+        for _ in range(WINDOW):
+            bad.expect(MEM_OK)
+    return count * RINGS
+
+
+def _restarts(bad, count):
+    for _ in range(count // WINDOW):
+        for _ in range(WINDOW):
+            bad.send(STOP)
+            bad.queue_fds()
+            bad.start()
+        for _ in range(WINDOW):
+            bad.expect(STOPPED)
+            bad.expect(START_OK)
+    return count * 2 * RINGS
+
+
+def _pairs(bad, count):
+    for i in range(count):
+        bad.send(RXSTATE, bad.rxstate(2 - i % 2))
+    bad.send(GET_COUNTERS)
+    bad.expect(COUNTERS)
+    return count * RINGS
+
+
+@pytest.mark.parametrize("work,count", [(_tables, 800), (_restarts, 300), (_pairs, 900)])
+def test_work_that_a_client_causes_is_bounded(lab, work, count):
+    """As fast as the client can: it waits, nothing is dropped, and the other port and the
+    other client do not notice."""
+    setup = Setup(lab, "eth_virtq0,queues=2")
+    bad = Peer(lab.socket, pairs=2)
+    bad.up()
+    cost, began = [], time.monotonic()
+    thread = threading.Thread(target=lambda: cost.append(work(bad, count)))
+    thread.start()
+    rounds = 0
+    while thread.is_alive():
+        setup.check()
+        rounds += 1
+    thread.join()
+    assert (time.monotonic() - began) * 1000 * A_MS + AT_FIRST >= cost[0] - 20 * RINGS
+    assert rounds >= 3
+    bad.close()
+    setup.check()
+
+
+def test_connections_are_bounded(setup):
+    """The bucket is the port's and the connector's: a new connection is no new one."""
+    count, began = 400, time.monotonic()
+    for _ in range(count):
+        bad = Peer(setup.lab.socket)
+        bad.hello()
+        bad.expect(HELLO_OK)
+        bad.close()
+    assert (time.monotonic() - began) * 1000 * A_MS + AT_FIRST >= (count - 2) * CONNECT
     setup.check()
 
 

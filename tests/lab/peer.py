@@ -63,15 +63,16 @@ def state_page(generation, queues=2, seal=True, flags=MFD_ALLOW_SEALING, size=40
 
 
 class Peer:
-    """One connection: queue pairs with rings of RING entries in RAM bytes of memory."""
+    """One connection: queue pairs with rings of RING entries in `size` bytes of memory."""
 
-    def __init__(self, path, nid=0, pairs=1):
+    def __init__(self, path, nid=0, pairs=1, size=RAM):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(10)
         self.sock.connect(str(path))
         self.nid, self.seq, self.generation, self.pairs = nid, 0, 0, pairs
-        self.ram_fd = memfd("ram", RAM)
-        self.ram = mmap.mmap(self.ram_fd, RAM)
+        self.size = size
+        self.ram_fd = memfd("ram", size)
+        self.ram = mmap.mmap(self.ram_fd, size)
         self.fds = [eventfd() for _ in range(4 * pairs)]
         # descriptor table, available ring and used ring of each queue
         self.rings = [(base, base + 0x4000, base + 0x8000)
@@ -116,9 +117,13 @@ class Peer:
                                      os.getpid(), b"", b"peer", b"test", b"\2\0\0\0\0\1", 0,
                                      b""))
 
-    def memory(self):
-        table = struct.pack("=IIQQQQ", 1, 0, 0, RAM, 0, 0)
-        self.send(MEM_TABLE, table.ljust(8 + 64 * 32, b"\0"), [self.ram_fd])
+    def memory(self, sizes=None):
+        """sizes: of several regions, all from the beginning of the file."""
+        sizes = sizes or [self.size]
+        regions = b"".join(struct.pack("=QQQQ", sum(sizes[:i]), size, 0, 0)
+                           for i, size in enumerate(sizes))
+        table = struct.pack("=II", len(sizes), 0) + regions
+        self.send(MEM_TABLE, table.ljust(8 + 64 * 32, b"\0"), [self.ram_fd] * len(sizes))
 
     def queue_fds(self, queues=None):
         """queues: of the first ones only."""

@@ -21,6 +21,7 @@
 
 #include "compat.h"
 #include "guest_mem.h"
+#include "ipc_budget.h"
 #include "virtq_copy.h"
 #include "virtq_filter.h"
 #include "virtq_log.h"
@@ -121,7 +122,6 @@ struct virtq_queue {
 	struct virtq_vq *vq; /* rx: the first of its rings; tx: the one by which it sends */
 } __rte_cache_aligned;
 
-struct ipc_signal;
 struct virtq_connector;
 struct virtq_peer;
 
@@ -142,14 +142,16 @@ struct virtq_port {
 	uint32_t max_queues; /* each way, that the application may configure */
 	int lcore_id;        /* -1: anywhere */
 	bool rxfilter;
-	uid_t uid; /* a second user who may connect; (uid_t)-1: none */
+	uint64_t mem_limit; /* bytes of its guest's memory; 0: VIRTQ_MEM_TABLE_RAM */
+	uid_t uid;          /* a second user who may connect; (uid_t)-1: none */
 	struct virtq_connector *connector;
-	const struct ipc_signal *signal; /* the connector's; to interrupt guests */
-	struct virtq_peer *peer;         /* NULL: no device connected */
-	bool started;                    /* by the application */
-	bool running;                    /* the guest's driver is ready */
-	bool lsc_pending;                /* the application's callback is still to be called */
-	bool queues_pending;             /* the same for RTE_ETH_EVENT_QUEUE_STATE */
+	struct vring_call *call;  /* the connector's; to interrupt guests */
+	struct virtq_peer *peer;  /* NULL: no device connected */
+	struct ipc_budget budget; /* of its peers, one after the other */
+	bool started;             /* by the application */
+	bool running;             /* the guest's driver is ready */
+	bool lsc_pending;         /* the application's callback is still to be called */
+	bool queues_pending;      /* the same for RTE_ETH_EVENT_QUEUE_STATE */
 	struct virtq_log_limit log;
 	uint16_t mtu;
 

@@ -4,6 +4,7 @@
 #include "virtq_connector.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,9 +17,10 @@
 
 #include "ipc_listener.h"
 #include "ipc_peer.h"
-#include "ipc_signal.h"
+#include "sigbus_guard.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
+#include "vring_call.h"
 
 /* Connections that have not named a port yet; one more ends the oldest of them. */
 #define VIRTQ_MAX_PENDING 32u
@@ -29,6 +31,12 @@
 /* Errors that are remembered, so that each is logged once. */
 #define VIRTQ_MAX_LOGGED 16u
 #define VIRTQ_LOGGED_LEN 240u
+/* Address space is not memory: a client can send files of any length that take none.  The
+ * memory of one guest, and of all guests of a connector, in times of this machine's RAM,
+ * unless ports have a mem_limit; and in bytes, half of the address space. */
+#define VIRTQ_MEM_TABLE_RAM 4u
+#define VIRTQ_MEM_CONNECTOR_RAM 16u
+#define VIRTQ_MEM_MAX (1ull << 46)
 
 struct virtq_connector {
 	TAILQ_ENTRY(virtq_connector) next;
@@ -39,13 +47,14 @@ struct virtq_connector {
 	uid_t uid;
 	int epfd;
 	int wake_fd;
-	struct ipc_signal signal;
+	struct vring_call *call;
 	pthread_t thread;
 	unsigned int users; /* ports, under connectors_lock */
 	bool stop;
 	bool orphan; /* its own thread removed the last port, and frees it */
 	bool accept_paused;
 	uint64_t accept_resume_ms;
+	struct ipc_budget accepts;
 	struct virtq_port *calling; /* for which the application's callback runs */
 	TAILQ_HEAD(, virtq_port) ports;
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
@@ -79,6 +88,10 @@ peer_drop(struct virtq_peer *peer)
 	struct virtq_connector *c = peer->connector;
 	bool failed;
 	const char *why = peer->ops->why(peer, &failed);
+
+	/* its rings and memory are taken back */
+	if (peer->port)
+		ipc_budget_spend(&peer->port->budget, IPC_COST_RINGS, virtq_now_ms());
 
 	if (peer->port && failed)
 		VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why);
@@ -115,6 +128,61 @@ virtq_connector_port(struct virtq_connector *c, uint32_t nid)
 	return NULL;
 }
 
+static uint64_t
+ram_times(uint64_t times)
+{
+	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return RTE_MIN(times * ram, VIRTQ_MEM_MAX);
+}
+
+static uint64_t
+mib(uint64_t bytes)
+{
+	return bytes / (1u << 20) + (bytes % (1u << 20) != 0);
+}
+
+/* Of all guests of a connector: what its ports were given, if that is more. */
+static uint64_t
+mem_limit_all(const struct virtq_connector *c)
+{
+	const struct virtq_port *port;
+	uint64_t given = 0;
+
+	TAILQ_FOREACH (port, &c->ports, next)
+		given += port->mem_limit;
+	return RTE_MAX(given, ram_times(VIRTQ_MEM_CONNECTOR_RAM));
+}
+
+int
+virtq_connector_mem_allowed(const struct virtq_port *port, uint64_t bytes, char *err,
+			    size_t err_size)
+{
+	const struct virtq_connector *c = port->connector;
+	uint64_t limit = port->mem_limit ? port->mem_limit : ram_times(VIRTQ_MEM_TABLE_RAM);
+	const struct virtq_port *other;
+	uint64_t all = bytes;
+
+	if (bytes > limit) {
+		snprintf(err, err_size,
+			 "the guest has %" PRIu64 " MiB of memory, and %s accepts %" PRIu64
+			 ": start the application with mem_limit=%" PRIu64 " for this port",
+			 mib(bytes), port->name, limit >> 20, mib(bytes));
+		return -1;
+	}
+	TAILQ_FOREACH (other, &c->ports, next)
+		if (other != port && other->mem)
+			all += guest_mem_bytes(other->mem);
+	limit = mem_limit_all(c);
+	if (all <= limit)
+		return 0;
+	snprintf(err, err_size,
+		 "the guests of this connector would have %" PRIu64 " MiB of memory, and %" PRIu64
+		 " are accepted: give each port the mem_limit= that its guest needs",
+		 mib(all), limit >> 20);
+	return -1;
+}
+
 /* Connected, but has not named a port. */
 static bool
 is_pending(const struct virtq_peer *peer)
@@ -142,80 +210,112 @@ make_room(struct virtq_connector *c)
 	peer_drop(oldest);
 }
 
+static int
+peer_watch(struct virtq_peer *peer)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = peer};
+
+	return epoll_ctl(peer->connector->epfd, EPOLL_CTL_ADD, peer->fd, &ev);
+}
+
 /* Takes the fd over, also on failure. */
 static void
 peer_add(struct virtq_connector *c, int fd)
 {
 	struct virtq_peer *peer;
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
 	struct ipc_err err;
 
 	make_room(c);
 	peer = c->front->open(c, fd);
 	if (!peer)
 		return;
-	ev.data.ptr = peer;
 	TAILQ_INSERT_TAIL(&c->peers, peer, next);
 	if (ipc_peer_allowed(fd, c->uid, &err) != 0) {
 		peer->ops->fail(peer, VIRTQ_PEER, err.text);
 		peer_drop(peer);
-	} else if (epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev) != 0) {
+	} else if (peer_watch(peer) != 0) {
 		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of epoll watches");
 		peer_drop(peer);
 	}
 }
 
+/* Stops to accept for some milliseconds, or goes on. */
 static void
-listener_watch(struct virtq_connector *c, bool on)
+listener_watch(struct virtq_connector *c, uint64_t pause_ms)
 {
+	bool on = pause_ms == 0;
 	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = c};
 
 	epoll_ctl(c->epfd, EPOLL_CTL_MOD, ipc_listener_fd(c->listener), &ev);
 	c->accept_paused = !on;
-	if (!on)
-		c->accept_resume_ms = virtq_now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
+	c->accept_resume_ms = virtq_now_ms() + pause_ms;
 }
 
 static void
 on_listener(struct virtq_connector *c)
 {
 	int fd = c->listener ? ipc_listener_accept(c->listener) : -EAGAIN;
+	uint64_t now = virtq_now_ms();
 
 	if (fd >= 0) {
 		peer_add(c, fd);
+		ipc_budget_spend(&c->accepts, IPC_COST_CONNECT, now);
+		if (ipc_budget_wait(&c->accepts, now) > 0)
+			listener_watch(c, ipc_budget_wait(&c->accepts, now));
 	} else if (ipc_accept_exhausted(fd)) {
 		log_once(c, "the process has no file descriptors left for a new device: "
 			    "raise its limit (ulimit -n)");
-		listener_watch(c, false);
+		listener_watch(c, VIRTQ_ACCEPT_PAUSE_MS);
 	}
+}
+
+/* Reads no more of the peer until its port has tokens.  (With no events wanted, epoll would
+ * still report a peer that left, again and again.) */
+static void
+peer_pause(struct virtq_peer *peer)
+{
+	epoll_ctl(peer->connector->epfd, EPOLL_CTL_DEL, peer->fd, NULL);
+	peer->paused = true;
+}
+
+static void
+peer_resume(struct virtq_peer *peer)
+{
+	peer->paused = false;
+	if (peer_watch(peer) != 0)
+		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of epoll watches");
+}
+
+/* Milliseconds until the peer may be read from again. */
+static uint64_t
+peer_wait(const struct virtq_peer *peer, uint64_t now)
+{
+	return peer->port ? ipc_budget_wait(&peer->port->budget, now) : 0;
 }
 
 static void
 on_peer(struct virtq_connector *c, struct virtq_peer *peer)
 {
 	bool had_port = peer->port != NULL;
+	int ret = peer->ops->is_dead(peer) ? -1 : peer->ops->input(peer);
 
-	if (peer->ops->is_dead(peer) || peer->ops->input(peer) != 0)
+	if (peer->port)
+		ipc_budget_spend(&peer->port->budget, peer->cost, virtq_now_ms());
+	peer->cost = 0;
+	if (ret != 0) {
 		peer_drop(peer);
-	else if (peer->port && !had_port)
+		return;
+	}
+	if (peer->port && !had_port)
 		/* a device was accepted: errors from now on are new ones */
 		memset(c->logged, 0, sizeof(c->logged));
+	if (peer->port)
+		peer->ops->check(peer);
+	if (peer_wait(peer, virtq_now_ms()) > 0)
+		peer_pause(peer);
 }
 
-static void
-on_event(struct virtq_connector *c, const struct epoll_event *ev)
-{
-	eventfd_t ignored;
-
-	if (!ev->data.ptr)
-		(void)eventfd_read(c->wake_fd, &ignored);
-	else if (ev->data.ptr == (void *)c)
-		on_listener(c);
-	else
-		on_peer(c, ev->data.ptr);
-}
-
-/* Finds what guests and peers broke. */
+/* Finds what guests and peers broke, and does what data threads left to this one. */
 static void
 check_ports(struct virtq_connector *c)
 {
@@ -226,19 +326,46 @@ check_ports(struct virtq_connector *c)
 			port->peer->ops->check(port->peer);
 }
 
-/* All that is due; after an event also what other threads left to this one. */
 static void
-housekeeping(struct virtq_connector *c, bool event)
+on_event(struct virtq_connector *c, const struct epoll_event *ev)
+{
+	eventfd_t ignored;
+
+	if (!ev->data.ptr) {
+		(void)eventfd_read(c->wake_fd, &ignored);
+		check_ports(c);
+	} else if (ev->data.ptr == (void *)c) {
+		on_listener(c);
+	} else {
+		on_peer(c, ev->data.ptr);
+	}
+}
+
+/* Finds another handler in the place of ours. */
+static void
+check_process(struct virtq_connector *c)
+{
+	if (sigbus_guard_check() != 0)
+		log_once(c, "the handler of SIGBUS changes again and again: a peer that "
+			    "truncates its memory can now end this process");
+}
+
+/* All that is due. */
+static void
+housekeeping(struct virtq_connector *c)
 {
 	struct virtq_peer *peer, *tmp;
 	struct virtq_port *port;
 	uint64_t now = virtq_now_ms();
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
-		listener_watch(c, true);
-	if (event || now >= c->checked_ms + VIRTQ_CHECK_MS) {
+		listener_watch(c, 0);
+	if (now >= c->checked_ms + VIRTQ_CHECK_MS) {
 		c->checked_ms = now;
+		check_process(c);
 		check_ports(c);
+		TAILQ_FOREACH (port, &c->ports, next)
+			virtq_device_check_call_fds(port);
 	}
 	if (now >= c->watchdog_ms + VIRTQ_WATCHDOG_MS) {
 		c->watchdog_ms = now;
@@ -249,6 +376,8 @@ housekeeping(struct virtq_connector *c, bool event)
 		tmp = TAILQ_NEXT(peer, next);
 		if (is_pending(peer) && now >= peer->deadline_ms)
 			peer->ops->fail(peer, VIRTQ_TIMEOUT, NULL);
+		if (peer->paused && peer_wait(peer, now) == 0)
+			peer_resume(peer);
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
@@ -264,9 +393,12 @@ next_wait(struct virtq_connector *c)
 
 	if (c->accept_paused)
 		until = c->accept_resume_ms;
-	TAILQ_FOREACH (peer, &c->peers, next)
+	TAILQ_FOREACH (peer, &c->peers, next) {
 		if (is_pending(peer))
 			until = RTE_MIN(until, peer->deadline_ms);
+		if (peer->paused)
+			until = RTE_MIN(until, now + peer_wait(peer, now));
+	}
 	TAILQ_FOREACH (port, &c->ports, next)
 		if (port->running)
 			until = RTE_MIN(until, now + VIRTQ_WATCHDOG_MS);
@@ -316,7 +448,7 @@ connector_free(struct virtq_connector *c)
 		close(c->epfd);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
-	ipc_signal_close(&c->signal);
+	vring_call_put(c->call);
 	pthread_cond_destroy(&c->called);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -340,7 +472,7 @@ control_thread(void *arg)
 		pthread_mutex_lock(&c->lock);
 		if (n == 1)
 			on_event(c, &ev);
-		housekeeping(c, n == 1);
+		housekeeping(c);
 		report_events(c);
 	}
 	orphan = c->orphan;
@@ -375,14 +507,15 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	c->uid = uid;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	ipc_signal_open(&c->signal);
+	c->call = vring_call_get(c->wake_fd);
+	ipc_budget_init(&c->accepts, virtq_now_ms());
 	c->listener = ipc_listener_open(path, front->sock_type, uid, &err);
 	if (!c->listener) {
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
 		connector_free(c);
 		return NULL;
 	}
-	if (c->epfd < 0 || c->wake_fd < 0 || watch(c, c->wake_fd, NULL) != 0 ||
+	if (c->epfd < 0 || c->wake_fd < 0 || !c->call || watch(c, c->wake_fd, NULL) != 0 ||
 	    watch(c, ipc_listener_fd(c->listener), c) != 0 ||
 	    virtq_thread_create(&c->thread, "virtq-ctrl", control_thread, c) != 0) {
 		VIRTQ_LOG(ERR, "%s: connector %s: no control thread: %s", port_name, path,
@@ -492,7 +625,7 @@ virtq_connector_add(struct virtq_port *port, const char *path, const struct virt
 	}
 	if (ret == 0) {
 		port->connector = c;
-		port->signal = &c->signal;
+		port->call = c->call;
 		for (uint32_t i = 0; i < port->max_queues; i++)
 			port->rxq[i].wake_fd = port->txq[i].wake_fd = c->wake_fd;
 		TAILQ_INSERT_TAIL(&c->ports, port, next);

@@ -42,6 +42,14 @@ void virtq_connector_link_changed(struct virtq_port *port);
 /* With the lock held: the port that serves nid, or NULL. */
 struct virtq_port *virtq_connector_port(struct virtq_connector *c, uint32_t nid);
 
+/*
+ * With the lock held: whether the port's guest may have so many bytes of memory, in the
+ * place of what it has.  Returns 0; or -1 with one sentence in err (err_size bytes) that
+ * says which limit is in the way, and what to do.
+ */
+int virtq_connector_mem_allowed(const struct virtq_port *port, uint64_t bytes, char *err,
+				size_t err_size);
+
 /* With the lock held, in the control thread: closes the peer if its connection is over, and
  * frees it; returns whether it did. */
 bool virtq_connector_drop_if_dead(struct virtq_peer *peer);

@@ -6,12 +6,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "ipc_signal.h"
 #include "virtq_front.h"
 #include "virtq_limits.h"
 #include "virtq_map.h"
+#include "vring_call.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -55,6 +56,7 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 			continue;
 		vq->ring.avail = vq->ring.used = vring_position(vq->vring);
 		vq->ring.at_used_idx = false;
+		vring_call_put(vq->vring->call);
 		free(vq->vring);
 		vq->vring = NULL;
 	}
@@ -86,31 +88,44 @@ ring_config(const struct virtq_port *port, const struct virtq_ring *ring)
 	};
 }
 
+/* Makes the vring.  Returns 0, or -errno with a clause in err. */
+static int
+ring_make(const struct virtq_port *port, struct virtq_vq *vq, char *err, size_t err_size)
+{
+	struct vring_config cfg = ring_config(port, &vq->ring);
+	struct vring *vring = aligned_alloc(_Alignof(struct vring), sizeof(*vring));
+
+	cfg.call = vring_call_get(port->rxq->wake_fd);
+	if (!vring || !cfg.call) {
+		snprintf(err, err_size, "out of memory");
+	} else if (vring_init(vring, &cfg, err, err_size) == 0) {
+		/* a broken ring stays broken until the guest resets the device */
+		vring->fault = vq->fault;
+		vq->vring = vring;
+		vq->fresh = true;
+		return 0;
+	}
+	vring_call_put(cfg.call);
+	free(vring);
+	return vring && cfg.call ? -EINVAL : -ENOMEM;
+}
+
 /* Makes the vrings of enabled rings that have none; no burst uses them yet. */
 static int
 rings_make(struct virtq_port *port, char *err, size_t err_size)
 {
 	for (uint32_t i = 0; i < port->num_vqs; i++) {
 		struct virtq_vq *vq = &port->vq[i];
-		struct vring_config cfg = ring_config(port, &vq->ring);
 		char why[160];
+		int ret;
 
 		if (!vq->ring.enabled || vq->vring)
 			continue;
-		vq->vring = aligned_alloc(_Alignof(struct vring), sizeof(*vq->vring));
-		if (!vq->vring) {
-			snprintf(err, err_size, "out of memory");
-			return -ENOMEM;
-		}
-		if (vring_init(vq->vring, &cfg, why, sizeof(why)) != 0) {
+		ret = ring_make(port, vq, why, sizeof(why));
+		if (ret != 0) {
 			snprintf(err, err_size, "queue %u: %s", i, why);
-			free(vq->vring);
-			vq->vring = NULL;
-			return -EINVAL;
+			return ret;
 		}
-		/* a broken ring stays broken until the guest resets the device */
-		vq->vring->fault = vq->fault;
-		vq->fresh = true;
 	}
 	return 0;
 }
@@ -120,7 +135,7 @@ rings_make(struct virtq_port *port, char *err, size_t err_size)
 static void
 rings_publish(struct virtq_port *port)
 {
-	if (port->peer->ops->is_dead(port->peer))
+	if (port->peer->ops->is_dead(port->peer) || guest_mem_lost(port->mem))
 		return;
 	virtq_map_update(port);
 	for (uint32_t i = 0; i < port->num_vqs; i++) {
@@ -130,7 +145,7 @@ rings_publish(struct virtq_port *port)
 			continue;
 		vq->fresh = false;
 		if (vq->ring.call_fd >= 0)
-			ipc_signal_send(port->signal, vq->ring.call_fd);
+			vring_call_send_here(port->call, vq->ring.call_fd);
 	}
 }
 
@@ -166,6 +181,17 @@ virtq_device_configure(struct virtq_port *port, uint32_t num_rxq, uint32_t num_t
 		virtq_map_update(port);
 }
 
+/* The burst in progress goes on with zeros; no other one begins, and the control thread
+ * finds the loss at once. */
+void
+virtq_device_memory_lost(void *arg)
+{
+	struct virtq_port *port = arg;
+
+	virtq_map_cut(port);
+	(void)eventfd_write(port->rxq->wake_fd, 1);
+}
+
 int
 virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, size_t err_size)
 {
@@ -176,6 +202,7 @@ virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, 
 		port->peer->ops->check(port->peer); /* faults of the last bursts */
 		rings_free(port, 0, VIRTQ_MAX_VQS);
 	}
+	guest_mem_on_loss(mem, virtq_device_memory_lost, port);
 	port->mem = mem;
 	guest_mem_free(old);
 	return port->running ? virtq_device_start_rings(port, err, err_size) : 0;
@@ -286,7 +313,7 @@ call_fd_full(int fd)
 	return poll(&p, 1, 0) >= 0 && !(p.revents & POLLOUT);
 }
 
-/* A full eventfd blocks the thread that signals it, unless it is non-blocking. */
+/* No QEMU fills an eventfd: each of its interrupts adds one. */
 static bool
 any_call_fd_full(const struct virtq_port *port)
 {
@@ -308,11 +335,20 @@ virtq_device_check(struct virtq_port *port)
 
 		if (vq->vring && vq->vring->fault != vq->fault)
 			report_fault(port, vq);
+		if (vq->vring && vring_call_was_left(vq->vring->call))
+			vring_call_send_here(port->call, vq->ring.call_fd);
 	}
 	virtq_limits_report(port);
 	if (guest_mem_lost(port->mem))
 		peer->ops->fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
-	else if (any_call_fd_full(port))
+}
+
+void
+virtq_device_check_call_fds(struct virtq_port *port)
+{
+	struct virtq_peer *peer = port->peer;
+
+	if (port->running && !peer->ops->is_dead(peer) && any_call_fd_full(port))
 		peer->ops->fail(peer, VIRTQ_MEMORY,
 				"the device filled the eventfd by which its guest is interrupted");
 }
@@ -326,6 +362,6 @@ virtq_device_watchdog(struct virtq_port *port)
 		struct virtq_vq *vq = &port->vq[i];
 
 		if (vq->vring && vring_watch_overdue(vq->vring, &vq->watch))
-			ipc_signal_send(port->signal, vq->ring.call_fd);
+			vring_call_send_here(port->call, vq->ring.call_fd);
 	}
 }

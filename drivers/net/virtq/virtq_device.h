@@ -60,15 +60,24 @@ void virtq_device_stop(struct virtq_port *port);
 /* Stops, unmaps the guest's memory and clears port->peer.  Harmless when repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
+/* A page of what the peer shares vanished: takes all rings from the data threads, without a
+ * wait, and wakes the control thread.  arg is the port.  Async-signal-safe; any thread, also
+ * without the connector's lock. */
+void virtq_device_memory_lost(void *arg);
+
 /* Takes all rings from the data threads, but does not free them: when this returns, no
  * burst accesses one. */
 void virtq_device_quiesce(struct virtq_port *port);
 
 /* Reports rings that the guest broke since the last call (log, xstats,
- * virtq_front_ops.broken).  Ends the connection if guest memory was lost, or if the peer
- * filled an eventfd that interrupts its guest. */
+ * virtq_front_ops.broken), and interrupts the guest where a data thread left that to the
+ * control thread.  Ends the connection if guest memory was lost. */
 void virtq_device_check(struct virtq_port *port);
 #define VIRTQ_MEMORY_LOST "the guest's memory file was truncated or its hugepages ran out"
+
+/* Ends the connection if the peer filled an eventfd that interrupts its guest.  That harms
+ * nobody else: it is reported because it shows a broken or hostile peer. */
+void virtq_device_check_call_fds(struct virtq_port *port);
 
 /* The watchdog of vring_notify.h for all rings; to be called every VIRTQ_WATCHDOG_MS while
  * the port is running. */

@@ -39,6 +39,8 @@ struct virtq_peer {
 	struct virtq_port *port; /* NULL until the peer names one, and after detach() */
 	int fd;                  /* to be polled; the front owns it */
 	uint64_t deadline_ms;    /* when the peer must have named a port (virtq_now_ms()) */
+	uint32_t cost;           /* IPC_COST_* of what the last input() did */
+	bool paused;             /* connector's: not read from until its port has tokens */
 };
 
 /* Why this side ends a connection. */
@@ -59,8 +61,8 @@ struct virtq_front_ops {
 	 * filled in, or NULL.  Takes fd over in both cases. */
 	struct virtq_peer *(*open)(struct virtq_connector *c, int fd);
 
-	/* The fd is readable, or the peer closed it.  Returns 0, or -1 if the connection is
-	 * over. */
+	/* The fd is readable, or the peer closed it: handles some messages and fills in
+	 * peer->cost.  Returns 0, or -1 if the connection is over. */
 	int (*input)(struct virtq_peer *peer);
 
 	/* Whether the connection is over; the control thread then calls close(). */
@@ -84,7 +86,7 @@ struct virtq_front_ops {
 	 * peer left or the application ended it. */
 	const char *(*why)(const struct virtq_peer *peer, bool *failed);
 
-	/* Once a second, after an event, and before rings are freed: calls
+	/* Once a second, after input(), when a data thread woke the control thread, and before rings are freed: calls
 	 * virtq_device_check(), which calls broken() and fail(), and checks what the front
 	 * itself shares with its peer. */
 	void (*check)(struct virtq_peer *peer);

@@ -114,14 +114,19 @@ on_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int
 	struct guest_mem_desc desc[VIRTQ_IPC_MAX_REGIONS];
 	char why[VIRTQ_IPC_TEXT_LEN];
 	struct guest_mem *mem;
+	uint64_t bytes = 0;
 	int ret;
 
-	for (uint32_t i = 0; i < table->count; i++)
+	for (uint32_t i = 0; i < table->count; i++) {
 		desc[i] = (struct guest_mem_desc){
 			.guest_addr = table->region[i].guest_addr,
 			.size = table->region[i].size,
 			.fd_offset = table->region[i].fd_offset,
 		};
+		bytes += RTE_MIN(desc[i].size, UINT64_MAX - bytes);
+	}
+	if (virtq_connector_mem_allowed(session_port(s), bytes, why, sizeof(why)) != 0)
+		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "%s", why);
 	mem = guest_mem_new(desc, table->count, fds, why, sizeof(why));
 	if (!mem)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "%s", why);
@@ -143,6 +148,7 @@ state_map(struct ipc_front_peer *ipc, const struct virtq_ipc_start *start, int f
 	if (shm_map(&ipc->state, fd, 0, need, SHM_SEALED, why, sizeof(why)) != 0)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "the state page, %" PRIu64 " bytes: %s", need, why);
+	shm_on_loss(&ipc->state, virtq_device_memory_lost, ipc->peer.port);
 	state = ipc->state.addr;
 	if (state->hdr.magic != VIRTQ_IPC_STATE_MAGIC || state->hdr.version != VIRTQ_IPC_VERSION ||
 	    state->hdr.num_queues != start->num_queues) {
@@ -283,6 +289,7 @@ on_rxstate(struct ipc_session *s, const struct virtq_ipc_rxstate *rx)
 	rxstate_take(port, rx);
 	if (!port->running || rx->pairs == before)
 		return;
+	ipc_session_charge(s, IPC_COST_RINGS);
 	if (rx->pairs < before)
 		virtq_device_stop_rings(port, 2 * rx->pairs, port->num_vqs);
 	else if (pairs_use(port, rx->pairs, &err) != 0)
@@ -369,7 +376,11 @@ front_is_dead(const struct virtq_peer *peer)
 static int
 front_input(struct virtq_peer *peer)
 {
-	return ipc_session_input(ipc_front_of(peer)->session);
+	struct ipc_session *s = ipc_front_of(peer)->session;
+	int ret = ipc_session_input(s);
+
+	peer->cost = ipc_session_take_cost(s);
+	return ret;
 }
 
 /* What each reason is on the wire, and its words where the caller has none. */

@@ -4,36 +4,18 @@
 #include "virtq_map.h"
 
 #include <sched.h>
-#include <sys/uio.h>
 
 #include "order.h"
 
-/* A peer can make its eventfd blocking again and fill it, so that the thread that signals
- * it blocks; a read that cannot block empties it. */
-static void
-call_fds_drain(const struct virtq_port *port)
-{
-	uint64_t value;
-	struct iovec iov = {&value, sizeof(value)};
-
-	for (uint32_t i = 0; i < port->num_vqs; i++)
-		if (port->vq[i].ring.call_fd >= 0)
-			(void)!preadv2(port->vq[i].ring.call_fd, &iov, 1, -1, RWF_NOWAIT);
-}
-
 /* D and E, control's side: when it returns, no burst of these queues uses what they pointed
- * to before.  One that takes unusually long may be blocked in its peer's eventfd. */
+ * to before.  Nothing in a burst waits for a peer. */
 static void
-wait_bursts(const struct virtq_port *port, const struct virtq_queue *queue, uint32_t n)
+wait_bursts(const struct virtq_queue *queue, uint32_t n)
 {
 	order_barrier_everywhere(queue->cheap_barrier);
-	for (uint32_t i = 0; i < n; i++) {
-		for (unsigned int turns = 1; !order_is_idle(&queue[i].active); turns++) {
-			if (turns % 1024 == 0)
-				call_fds_drain(port);
+	for (uint32_t i = 0; i < n; i++)
+		while (!order_is_idle(&queue[i].active))
 			sched_yield();
-		}
-	}
 }
 
 static void
@@ -100,7 +82,7 @@ rx_withdraw(struct virtq_port *port, bool *change)
 			withdraw(&port->rxq[i]);
 	}
 	if (any)
-		wait_bursts(port, port->rxq, port->num_rxq);
+		wait_bursts(port->rxq, port->num_rxq);
 }
 
 /* Sets to[i] to the receiveq by which tx queue i is to send, and counts the senders of
@@ -150,12 +132,12 @@ tx_update(struct virtq_port *port)
 	for (i = 0; i < port->num_txq; i++)
 		if (q[i].view && (to[i] != q[i].vq || to[i]->senders > 1))
 			order_release_ptr(&q[i].view, NULL); /* `many` has the same ring */
-	wait_bursts(port, q, port->num_txq);
+	wait_bursts(q, port->num_txq);
 	for (i = 0; i < port->num_txq; i++) {
 		q[i].vq = to[i];
 		order_release_ptr(&q[i].many, to[i]);
 	}
-	wait_bursts(port, q, port->num_txq);
+	wait_bursts(q, port->num_txq);
 	for (i = 0; i < port->num_txq; i++)
 		if (to[i] && to[i]->senders == 1)
 			order_release_ptr(&q[i].view, to[i]->vring);
@@ -183,8 +165,19 @@ virtq_map_clear(struct virtq_port *port)
 {
 	for (uint32_t i = 0; i < port->max_queues; i++)
 		withdraw(&port->rxq[i]);
-	wait_bursts(port, port->rxq, port->max_queues);
+	wait_bursts(port->rxq, port->max_queues);
 	for (uint32_t i = 0; i < port->max_queues; i++)
 		withdraw(&port->txq[i]);
-	wait_bursts(port, port->txq, port->max_queues);
+	wait_bursts(port->txq, port->max_queues);
+}
+
+void
+virtq_map_cut(struct virtq_port *port)
+{
+	for (uint32_t i = 0; i < port->max_queues; i++) {
+		order_release_ptr(&port->rxq[i].view, NULL);
+		order_release_ptr(&port->rxq[i].many, NULL);
+		order_release_ptr(&port->txq[i].view, NULL);
+		order_release_ptr(&port->txq[i].many, NULL);
+	}
 }

@@ -35,4 +35,8 @@ void virtq_map_update(struct virtq_port *port);
 /* Takes all rings back: when this returns, no burst accesses one. */
 void virtq_map_clear(struct virtq_port *port);
 
+/* Lets no further burst begin with a ring; waits for none.  For a signal handler: any
+ * thread, without the lock.  virtq_map_update() or virtq_map_clear() has to follow. */
+void virtq_map_cut(struct virtq_port *port);
+
 #endif /* VIRTQ_MAP_H */

@@ -16,6 +16,7 @@
 #include "virtq_ethdev.h"
 #include "virtq_front.h"
 #include "order.h"
+#include "sigbus_guard.h"
 
 #define CONNECTOR_ENV "RTE_PMD_VIRTQ_CONNECTOR"
 
@@ -29,6 +30,7 @@ struct virtq_args {
 	uint32_t queues;
 	uint32_t uid;
 	uint32_t rxfilter;
+	uint32_t mem_limit;
 	char connector[IPC_PATH_MAX + 1];
 };
 
@@ -75,6 +77,7 @@ static const struct virtq_number numbers[] = {
 	{"queues", offsetof(struct virtq_args, queues), 1, VIRTQ_MAX_PAIRS},
 	{"uid", offsetof(struct virtq_args, uid), 0, UINT32_MAX - 1},
 	{"rxfilter", offsetof(struct virtq_args, rxfilter), 0, 1},
+	{"mem_limit", offsetof(struct virtq_args, mem_limit), 1, UINT32_MAX},
 };
 
 static int
@@ -137,8 +140,8 @@ parse_list(const struct rte_kvargs *list, struct virtq_args *args)
 static int
 parse_args(const char *name, const char *text, struct virtq_args *args)
 {
-	static const char *const keys[] = {"mac",    "lcore_id", "connector", "nid",
-					   "queues", "uid",      "rxfilter",  NULL};
+	static const char *const keys[] = {"mac", "lcore_id", "connector", "nid", "queues",
+					   "uid", "rxfilter", "mem_limit", NULL};
 	const char *env = getenv(CONNECTOR_ENV);
 	struct rte_kvargs *list;
 	int ret;
@@ -154,7 +157,7 @@ parse_args(const char *name, const char *text, struct virtq_args *args)
 	if (!list) {
 		VIRTQ_LOG(ERR,
 			  "%s: '%s' has an unknown argument: known are mac, lcore_id, connector, "
-			  "nid, queues, uid and rxfilter",
+			  "nid, queues, uid, rxfilter and mem_limit",
 			  name, text);
 		return -EINVAL;
 	}
@@ -249,7 +252,9 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	port->lcore_id = args->lcore_id == UINT32_MAX ? -1 : (int)args->lcore_id;
 	port->uid = args->uid == UINT32_MAX ? (uid_t)-1 : (uid_t)args->uid;
 	port->rxfilter = args->rxfilter;
+	port->mem_limit = (uint64_t)args->mem_limit << 20;
 	port->mtu = RTE_ETHER_MTU;
+	ipc_budget_init(&port->budget, virtq_now_ms());
 	ret = macs_set(dev, args, socket);
 	if (ret == 0)
 		ret = port_alloc(port, socket);
@@ -262,6 +267,8 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	dev->data->all_multicast = 1;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->dev_ops = &virtq_ops;
+	if (sigbus_guard_check() != 0)
+		return -ENOTSUP;
 	virtq_burst_select(dev);
 	virtq_device_set_link(port);
 	/* devices may connect from here on */
@@ -345,4 +352,5 @@ RTE_PMD_REGISTER_PARAM_STRING(net_virtq, "mac=<mac> "
 					 "nid=<number> "
 					 "queues=<1-128> "
 					 "uid=<number> "
-					 "rxfilter=<0|1>");
+					 "rxfilter=<0|1> "
+					 "mem_limit=<MiB>");

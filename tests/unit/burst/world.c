@@ -27,6 +27,7 @@ worlds_init(void)
 			pool_init(&w->pool[k], "test", room[k]);
 		w->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		w->call = vring_call_get(w->wake_fd);
 	}
 }
 
@@ -41,6 +42,7 @@ worlds_free(void)
 			pool_free(&w->pool[k]);
 		close(w->call_fd);
 		close(w->wake_fd);
+		vring_call_put(w->call);
 	}
 }
 
@@ -94,6 +96,7 @@ world_start(struct world *w, const struct vring_config *where, unsigned int pool
 	cfg.state.pos = with_pos ? (uint64_t *)&w->state.pos : NULL;
 	cfg.state.journal = with_pos ? (uint64_t *)w->state.journal : NULL;
 	cfg.call_fd = w->call_fd;
+	cfg.call = w->call;
 	if (vring_init(&w->vr, &cfg, err, sizeof(err)) != 0) {
 		fprintf(stderr, "vring_init: %s\n", err);
 		exit(2);

@@ -55,6 +55,7 @@ struct world {
 	uint32_t run;
 	struct virtq_ipc_state_queue state __rte_cache_aligned;
 	int call_fd, wake_fd;
+	struct vring_call *call;
 	uint64_t calls, wakes;
 	struct rte_mbuf *pkts[BURST_MAX];
 	uint16_t got; /* what the last burst returned */

@@ -150,7 +150,6 @@ void suite_error(void);
 void suite_unsolicited(void);
 void suite_matrix(void);
 void suite_sock(void);
-void suite_signal(void);
 void suite_peer(void);
 void suite_repeat(void);
 void suite_listener(void);
@@ -158,6 +157,7 @@ void suite_listener_race(void);
 
 /* Makes the current suite and adds to it; ends the program if CUnit cannot.  init
  * runs before the tests of the suite and returns 0. */
+void suite_budget(void);
 void suite_begin(const char *name);
 void suite_begin_with(const char *name, int (*init)(void));
 void suite_test(const char *name, void (*test)(void));

@@ -35,6 +35,7 @@ main(void)
 
 	must(CU_initialize_registry() == CUE_SUCCESS);
 	suite_envelope();
+	suite_budget();
 	suite_hello();
 	suite_mem_table();
 	suite_queue_fds();
@@ -47,7 +48,6 @@ main(void)
 	suite_unsolicited();
 	suite_matrix();
 	suite_sock();
-	suite_signal();
 	suite_peer();
 	suite_repeat();
 	suite_listener();

@@ -201,6 +201,46 @@ test_symlink(void)
 	conn_end();
 }
 
+static bool
+holds(const char *path, const char *text)
+{
+	char buf[100] = "";
+	int fd = open(path, O_RDONLY);
+
+	must(fd >= 0 && read(fd, buf, sizeof(buf) - 1) >= 0);
+	close(fd);
+	return strcmp(buf, text) == 0;
+}
+
+/* A file of somebody else that has the name of the lock file is not written to. */
+static void
+test_hard_link(void)
+{
+	static const char *const texts[] = {"123\n", "a file of somebody else"};
+	char other[100];
+
+	conn_begin();
+	snprintf(other, sizeof(other), "%s/other", conn_dir);
+	for (size_t i = 0; i < 2; i++) {
+		int fd = open(other, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+		must(fd >= 0 && write(fd, texts[i], strlen(texts[i])) > 0);
+		close(fd);
+		must(link(other, conn_lock) == 0);
+		conn_refused(conn_path, "is a hard link to another file");
+		CU_ASSERT(holds(other, texts[i]));
+		CU_ASSERT(conn_exists(conn_lock));
+		CU_ASSERT(!conn_exists(conn_path));
+		must(unlink(conn_lock) == 0);
+	}
+	/* not a link, but too long for a process id */
+	must(rename(other, conn_lock) == 0);
+	conn_refused(conn_path, "no lock file");
+	CU_ASSERT(holds(conn_lock, texts[1]));
+	must(unlink(conn_lock) == 0);
+	conn_end();
+}
+
 /* A path that is served is refused, and the sentence names the process. */
 static void
 test_live(void)
@@ -480,6 +520,7 @@ suite(const char *name, int (*choose_type)(void))
 	suite_test("relative path", test_relative);
 	suite_test("regular file", test_regular_file);
 	suite_test("symbolic links and a fifo", test_symlink);
+	suite_test("hard link", test_hard_link);
 	suite_test("served by a process", test_live);
 	suite_test("served by another type of socket", test_live_other);
 	suite_test("served, and its queue is full", test_live_full);

@@ -25,6 +25,7 @@ fix_config(struct fix *f, uint64_t features)
 		.state.journal = f->journal,
 		.state.generation = GENERATION,
 		.call_fd = f->call,
+		.call = f->caller,
 	};
 }
 
@@ -68,6 +69,7 @@ fix_up(struct fix *f, const struct gr_layout *layout, uint64_t features)
 	gr_init(&f->gr, &fix_ram, &c);
 	f->run = GENERATION;
 	f->call = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	f->caller = vring_call_get(-1);
 	cfg = fix_config(f, features);
 	CU_ASSERT_EQUAL(vring_init(&f->vr, &cfg, f->err, sizeof(f->err)), 0);
 }
@@ -86,6 +88,7 @@ fix_down(struct fix *f)
 	CU_ASSERT_EQUAL(f->gr.errors, 0);
 	gr_free(&f->gr);
 	close(f->call);
+	vring_call_put(f->caller);
 }
 
 struct vdriver_seg

@@ -43,6 +43,7 @@ struct fix {
 	uint64_t pos;
 	uint64_t journal[RING_JOURNAL]; /* packed */
 	int call;
+	struct vring_call *caller;
 	char err[256];
 	uint64_t good; /* address of the good buffer that fix_good() posted */
 };
@@ -119,7 +120,8 @@ uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 
 /* The suites. */
 extern CU_TestInfo guest_mem_tests[], sigbus_tests[], init_tests[], chain_tests[], indirect_tests[],
-	notify_tests[], random_tests[], race_tests[], packed_journal_tests[], quiet_tests[];
+	notify_tests[], random_tests[], race_tests[], packed_journal_tests[], quiet_tests[],
+	call_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "sigbus_cases.h"
 #include "sigbus_guard.h"
 
 #define SIZE 0x10000ull
@@ -47,6 +48,7 @@ test_truncated(void)
 {
 	int own[2];
 	struct guest_mem *mem = two_regions(own);
+	uint8_t byte = 0;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mem);
 	memset(guest_mem_host(mem, 0, SIZE), 0x11, SIZE);
@@ -58,9 +60,14 @@ test_truncated(void)
 	CU_ASSERT_EQUAL(look(mem, 8192), 0);
 	CU_ASSERT_TRUE(guest_mem_lost(mem));
 	for (uint64_t at = 0; at < SIZE; at += 4095)
-		CU_ASSERT_EQUAL(look(mem, at), 0);
+		CU_ASSERT_EQUAL(look(mem, at), at < 4096 ? 0x11 : 0);
 	/* stores lead nowhere, and the other region is as it was */
 	memset(guest_mem_host(mem, 0, SIZE), 0x33, SIZE);
+	CU_ASSERT_EQUAL(ftruncate(own[0], SIZE), 0);
+	CU_ASSERT_EQUAL(pread(own[0], &byte, 1, 4095), 1);
+	CU_ASSERT_EQUAL(byte, 0x33);
+	CU_ASSERT_EQUAL(pread(own[0], &byte, 1, 4096), 1);
+	CU_ASSERT_EQUAL(byte, 0);
 	for (uint64_t at = SIZE; at < 2 * SIZE; at += 4095)
 		CU_ASSERT_EQUAL(look(mem, at), 0x22);
 	guest_mem_free(mem);
@@ -102,7 +109,7 @@ test_slots(void)
 	int own[2], fd, n = 0;
 	struct guest_mem *mem;
 
-	while (n < 10000 && (slot[n] = sigbus_guard_add(dummy, 1)) >= 0)
+	while (n < 10000 && (slot[n] = sigbus_guard_add(dummy, 1, 1)) >= 0)
 		n++;
 	CU_ASSERT(n > 100 && n < 10000);
 	fd = ram_memfd(SIZE, 0);
@@ -183,7 +190,8 @@ set_first_handler(const char *how)
 	sigaction(SIGBUS, &sa, NULL);
 }
 
-/* "<first handler>-<fault|kill>": answers 0 when the guard worked before and
+/* test_sigbus_page.c, test_sigbus_chain.c, or
+ * "<first handler>-<fault|kill>": answers 0 when the guard worked before and
  * after the foreign signal, 10 + what was seen by the first handler. */
 int
 sigbus_child(const char *how)
@@ -191,7 +199,10 @@ sigbus_child(const char *how)
 	struct guest_mem *mem;
 	int own[2];
 
-	alarm(10); /* an access that runs again and again */
+	alarm(30); /* an access that runs again and again */
+	for (size_t i = 0; sigbus_cases[i].how; i++)
+		if (strcmp(how, sigbus_cases[i].how) == 0)
+			return sigbus_cases[i].child();
 	set_first_handler(how);
 	mem = two_regions(own);
 	if (!mem || ftruncate(own[0], 0) != 0 || ftruncate(own[1], 0) != 0)
@@ -217,9 +228,8 @@ sigbus_child(const char *how)
 	return 10 + seen;
 }
 
-/* The child's wait status. */
-static int
-run_child(const char *how)
+int
+sigbus_run_child(const char *how)
 {
 	int status = -1;
 	pid_t pid;
@@ -250,7 +260,7 @@ test_foreign(void)
 	};
 
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-		int status = run_child(want[i].how);
+		int status = sigbus_run_child(want[i].how);
 		bool ok = want[i].signal ? WIFSIGNALED(status) && WTERMSIG(status) == want[i].signal
 					 : WIFEXITED(status) && WEXITSTATUS(status) == want[i].exit;
 
@@ -260,10 +270,25 @@ test_foreign(void)
 	}
 }
 
+/* Each in a process of its own; exit status 0, or the line that failed. */
+static void
+test_cases(void)
+{
+	for (size_t i = 0; sigbus_cases[i].how; i++) {
+		int status = sigbus_run_child(sigbus_cases[i].how);
+
+		CU_ASSERT_EQUAL(status, 0);
+		if (status != 0)
+			fprintf(stderr, "\n    %s: wait status 0x%x\n", sigbus_cases[i].how,
+				status);
+	}
+}
+
 CU_TestInfo sigbus_tests[] = {
 	{"truncated file reads as zero", test_truncated},
 	{"store to a truncated file", test_write_to_truncated},
 	{"every slot taken", test_slots},
+	{"pages, limits, and handlers over ours", test_cases},
 	{"a foreign SIGBUS goes to the earlier handler", test_foreign},
 	CU_TEST_INFO_NULL,
 };
