@@ -29,6 +29,18 @@ check_area(uint32_t i, const char *what, uint64_t addr, uint64_t len, uint64_t a
 	return 0;
 }
 
+/* The PMD begins with no buffer taken and not returned. */
+static int
+check_at_rest(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
+{
+	if (q->pos.avail == q->pos.used)
+		return 0;
+	return ipc_err_set(err, VIRTQ_IPC_E_RING,
+			   "queue %" PRIu32 ": position has available %u and used %u, expected two "
+			   "that are equal",
+			   i, q->pos.avail, q->pos.used);
+}
+
 static int
 check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 {
@@ -48,12 +60,7 @@ check_split(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 		return -1;
 	if (!(q->pos.flags & VIRTQ_IPC_POS_VALID))
 		return 0;
-	if ((uint16_t)(q->pos.avail - q->pos.used) > n)
-		return ipc_err_set(err, VIRTQ_IPC_E_RING,
-				   "queue %" PRIu32 ": available index %u and used index %u are "
-				   "further apart than the size %" PRIu32,
-				   i, q->pos.avail, q->pos.used, q->size);
-	return 0;
+	return check_at_rest(i, q, err);
 }
 
 static int
@@ -82,7 +89,7 @@ check_packed(uint32_t i, const struct virtq_ipc_queue *q, struct ipc_err *err)
 				   "queue %" PRIu32
 				   ": position %u or %u is outside the size %" PRIu32,
 				   i, avail, used, q->size);
-	return 0;
+	return check_at_rest(i, q, err);
 }
 
 static int
@@ -114,7 +121,7 @@ ipc_check_start(const void *payload, unsigned int nfds, const struct ipc_msg_ctx
 	if (st->generation == 0 || st->generation == ctx->generation)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 				   "START has generation %" PRIu32
-				   ", expected one that is not 0 and was not used",
+				   ", expected one that is neither 0 nor that of the START before",
 				   st->generation);
 	if (st->num_queues > VIRTQ_IPC_MAX_QUEUES || st->num_queues != 2 * ctx->max_pairs)
 		return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,

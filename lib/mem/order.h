@@ -14,7 +14,7 @@
  *   D  burst: active, view                 -> control: view, membarrier, active
  *   E  burst: last access, active = 0      -> control: active == 0, then unmap
  *   F  control: view filled, view pointer  -> burst: pointer, then fields
- *   G  device: run word cleared            -> burst: run word, first, and before it publishes
+ *   G  device: run word cleared            -> burst: run word, first, between packets, before it publishes
  *   H  burst: journal, position, used descriptors, position
  *                                          -> device: position after the PMD died
  *   I  control: guard's size, guard's map  -> SIGBUS handler: map, size, map again

@@ -10,13 +10,24 @@
 /* Only the data thread writes its counters: a reset stores their values as the base. */
 
 static struct virtq_queue_stats
-since_reset(const struct virtq_queue *q)
+since_made(const struct virtq_queue *q)
 {
-	const uint64_t *now = (const uint64_t *)&q->stats, *base = (const uint64_t *)&q->base;
+	const uint64_t *now = (const uint64_t *)&q->stats;
 	struct virtq_queue_stats out;
 
 	for (size_t i = 0; i < sizeof(out) / sizeof(uint64_t); i++)
-		((uint64_t *)&out)[i] = order_read64(&now[i]) - base[i];
+		((uint64_t *)&out)[i] = order_read64(&now[i]);
+	return out;
+}
+
+static struct virtq_queue_stats
+since_reset(const struct virtq_queue *q)
+{
+	const uint64_t *base = (const uint64_t *)&q->base;
+	struct virtq_queue_stats out = since_made(q);
+
+	for (size_t i = 0; i < sizeof(out) / sizeof(uint64_t); i++)
+		((uint64_t *)&out)[i] -= base[i];
 	return out;
 }
 
@@ -185,8 +196,8 @@ virtq_totals_get(struct virtq_port *port, struct virtq_totals *rx, struct virtq_
 {
 	*rx = *tx = (struct virtq_totals){0};
 	for (uint32_t i = 0; i < port->max_queues; i++) {
-		struct virtq_queue_stats r = since_reset(&port->rxq[i]);
-		struct virtq_queue_stats t = since_reset(&port->txq[i]);
+		struct virtq_queue_stats r = since_made(&port->rxq[i]);
+		struct virtq_queue_stats t = since_made(&port->txq[i]);
 
 		rx->packets += r.packets;
 		rx->bytes += r.bytes;

@@ -14,7 +14,8 @@ int virtq_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsi
 int virtq_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 			   unsigned int n);
 
-/* Sums of all queues of one direction, since the last reset. */
+/* Sums of all queues of one direction since the port was made: no reset of the application's
+ * statistics changes them, so that who asks now and then can subtract. */
 struct virtq_totals {
 	uint64_t packets;
 	uint64_t bytes;

@@ -46,6 +46,7 @@ virtq_tx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, ui
 {
 	const uint32_t hdr = vr->hdr_len;
 	const struct vring_limits lim = {hdr, INT32_MAX};
+	const struct ring_state state = vr->state; /* in registers, whatever the copies write */
 	struct vring_run run;
 	uint64_t bytes = 0;
 	uint16_t i;
@@ -67,9 +68,12 @@ virtq_tx_run(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, ui
 				  rte_pktmbuf_mtod(pkts[i], const void *), run.len[i] - hdr,
 				  VRING_ENQ);
 		bytes += run.len[i] - hdr;
+		/* If the device took the ring while this process was stopped, at most one
+		 * packet more is written, not the whole run.  After a packet, because the
+		 * burst has just looked before the first one. */
+		if (unlikely(!ring_state_is_ours(&state)))
+			return 0;
 	}
-	if (unlikely(!vring_is_ours(vr)))
-		return 0;
 	q->stats.notified += vring_run_return(vr, &run, n, VRING_ENQ, packed);
 	virtq_free_single(pkts, n);
 	q->stats.packets += n;
@@ -265,8 +269,7 @@ virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 	*descs -= RTE_MIN(*descs, (uint32_t)b.ndesc);
 	vring_run_prefetch_used(vr, d.chains, packed);
 	for (uint16_t k = 0; k < d.plans; k++) {
-		/* if the device took the ring while this process was stopped here, at most
-		 * one packet more is written, not the whole batch */
+		/* as in virtq_tx_run() */
 		if (unlikely(!vring_is_ours(vr)))
 			break;
 		virtq_tx_copy(vr, &b, &plan[k]);
@@ -295,6 +298,10 @@ virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 {
 	uint16_t done = 0;
 
+	if (unlikely(!vring_is_ours(vr))) {
+		*more = false;
+		return 0;
+	}
 	if (likely(!q->filter) && !vr->packed)
 		done = virtq_tx_long(q, vr, pkts, n, false);
 	else if (likely(!q->filter) && n < VIRTQ_TX_SHORT)

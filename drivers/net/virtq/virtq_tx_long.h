@@ -103,7 +103,7 @@ virtq_tx_run_fill(struct vring *vr, struct rte_mbuf **pkts, uint16_t n, uint16_t
 	vring_run_prefetch_used(vr, have, packed);
 	*used = 0;
 	for (i = 0; i < n; i++) {
-		/* as in virtq_tx_batch() */
+		/* as in virtq_tx_run() */
 		if (unlikely(!vring_is_ours(vr)))
 			return 0;
 		vring_hdr_put(run->host[*used], vr->hdr_len, count[i]);

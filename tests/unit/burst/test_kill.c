@@ -18,6 +18,7 @@
 #define ROOM 340u   /* of a receive buffer */
 #define SHADOW 64u  /* slots of the largest ring here */
 #define POINTS 8u   /* of a burst, at which its ring is taken back */
+#define COPIES 6u   /* the same, to see what is copied after it */
 
 struct kill {
 	struct world *w;
@@ -29,7 +30,7 @@ struct kill {
 	struct raw shadow[SHADOW];
 };
 
-static uint8_t initial[RAM_REGIONS][RAM_SIZE];
+static uint8_t initial[RAM_REGIONS][RAM_SIZE], at_once[RAM_REGIONS][RAM_SIZE];
 
 /* Bytes of a packet that the application sends. */
 static uint32_t shortest, longest;
@@ -224,7 +225,8 @@ give_packets_back(struct test_case *c, struct world *w)
 		rte_pktmbuf_free_bulk(w->pkts + w->got, PACKETS - w->got);
 }
 
-static void
+/* Returns how many steps there were. */
+static unsigned long
 stepped(struct test_case *c, struct world *w, struct rnd r)
 {
 	struct kill t = {.w = w, .g = &c->ring, .rx = c->rx};
@@ -242,6 +244,7 @@ stepped(struct test_case *c, struct world *w, struct rnd r)
 	if (steps > 0 && (t.batches == 0 || (c->ring.packed && t.journaled == 0)))
 		case_fail(w, "the steps did not see a batch");
 	give_packets_back(c, w);
+	return steps;
 }
 
 static void
@@ -249,8 +252,62 @@ take_back(void *arg)
 {
 	struct kill *t = arg;
 
-	if (t->steps++ == t->until)
-		t->w->run = 0;
+	if (t->steps++ != t->until)
+		return;
+	t->w->run = 0;
+	for (unsigned int i = 0; i < RAM_REGIONS; i++)
+		memcpy(at_once[i], t->w->ram.view[i], RAM_SIZE);
+}
+
+/* Chains that were written to after the ring was taken back. */
+static uint32_t
+written_since(const struct kill *t)
+{
+	uint32_t count = 0;
+
+	for (uint32_t k = 0; k < t->g->n; k++) {
+		const struct posted *p = &t->g->p[k];
+		bool written = false;
+
+		for (uint32_t i = 0; i < p->n; i++) {
+			const uint8_t *now = ram_ptr(&t->w->ram, p->buf[i].addr);
+
+			for (unsigned int r = 0; r < RAM_REGIONS; r++) {
+				uintptr_t off = (uintptr_t)now - (uintptr_t)t->w->ram.view[r];
+
+				if (off < RAM_SIZE)
+					written |= memcmp(now, at_once[r] + off, p->buf[i].len) !=
+						   0;
+			}
+		}
+		count += written;
+	}
+	return count;
+}
+
+/* The device takes a ring back behind some instruction, and then its memory may have
+ * another owner: the chains of one packet more may be written to, and no others.  Returns how
+ * often they were. */
+static unsigned int
+one_packet_more(struct test_case *c, struct world *w, struct rnd r, unsigned long steps)
+{
+	const uint32_t chains = (longest + 12 + ROOM - 1) / ROOM;
+	unsigned int late = 0;
+
+	for (unsigned int part = 1; steps > 0 && part <= COPIES; part++) {
+		struct kill t = {.w = w, .g = &c->ring};
+		uint32_t count;
+
+		t.until = steps * part / (COPIES + 1);
+		begin_again(c, w, r);
+		step_through(burst, take_back, &t);
+		count = written_since(&t);
+		if (count > chains)
+			case_fail(w, "more than a packet is written after a ring was taken back");
+		late += count > 0;
+		give_packets_back(c, w);
+	}
+	return late;
 }
 
 /* The device takes a split ring back behind some instruction: what was not published
@@ -286,6 +343,7 @@ static void
 one(bool rx, uint64_t features, uint32_t size, uint16_t start, uint32_t odd)
 {
 	struct test_case c = {.r = {test_seed + start}, .rx = rx, .features = features};
+	unsigned int late = 0;
 	struct rnd r;
 
 	c.size = size;
@@ -307,9 +365,14 @@ one(bool rx, uint64_t features, uint32_t size, uint16_t start, uint32_t odd)
 	else
 		case_tx(&c, PACKETS, make);
 	for (unsigned int i = 0; i < nvariants; i++) {
-		stepped(&c, &worlds[i], r);
+		unsigned long steps = stepped(&c, &worlds[i], r);
+
 		if (!(features & F_PACKED) && longest > ROOM)
 			taken(&c, &worlds[i], r);
+		if (!rx)
+			late += one_packet_more(&c, &worlds[i], r, steps);
+		if (!rx && steps > 0 && i == nvariants - 1 && late == 0)
+			case_fail(&worlds[i], "the ring was never taken back within a copy");
 	}
 	case_end(&c);
 }

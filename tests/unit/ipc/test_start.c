@@ -164,11 +164,16 @@ test_wrap(void)
 static void
 test_split_position(void)
 {
-	START((Q(0).pos.avail = 256, Q(0).pos.used = 0), 0);
+	START((Q(0).pos.avail = 0, Q(0).pos.used = 0), 0);
+	START((Q(0).pos.avail = 65535, Q(0).pos.used = 65535), 0);
+	START((Q(0).pos.avail = 1, Q(0).pos.used = 0), RING);
+	START((Q(0).pos.avail = 256, Q(0).pos.used = 0), RING);
 	START((Q(0).pos.avail = 257, Q(0).pos.used = 0), RING);
 	START((Q(0).pos.avail = 0, Q(0).pos.used = 1), RING);
-	START((Q(0).pos.avail = 5, Q(0).pos.used = 65530), 0);
+	START((Q(0).pos.avail = 5, Q(0).pos.used = 65530), RING);
 	START((Q(0).pos.avail = 65535, Q(0).pos.used = 0), RING);
+	/* nor where it is not enabled, and begins later */
+	START((Q(3).flags = 0, Q(3).pos.avail = 1, Q(3).pos.used = 0), RING);
 	START((Q(0).pos.avail = 0, Q(0).pos.used = 1, Q(0).pos.flags = 0), 0);
 }
 
@@ -180,10 +185,13 @@ test_packed(void)
 	PACKED(Q(0).size = 32768, 0);
 	PACKED(Q(0).size = 32769, RING);
 	PACKED(Q(0).size = UINT32_MAX, RING);
-	PACKED(Q(0).pos.avail = 99, 0);
-	PACKED(Q(0).pos.avail = 0x8000 + 99, 0);
+	PACKED((Q(0).pos.avail = 99, Q(0).pos.used = 99), 0);
+	PACKED((Q(0).pos.avail = 0x8000 + 99, Q(0).pos.used = 0x8000 + 99), 0);
+	PACKED((Q(0).pos.avail = 99, Q(0).pos.used = 0x8000 + 99), RING);
+	PACKED((Q(0).pos.avail = 99, Q(0).pos.used = 98), RING);
+	PACKED((Q(0).pos.avail = 100, Q(0).pos.used = 100), RING);
+	PACKED((Q(0).pos.avail = 0x8000 + 100, Q(0).pos.used = 0x8000 + 100), RING);
 	PACKED(Q(0).pos.avail = 100, RING);
-	PACKED(Q(0).pos.avail = 0x8000 + 100, RING);
 	PACKED(Q(0).pos.used = 100, RING);
 	PACKED(Q(0).pos.used = 0xffff, RING);
 	PACKED(Q(0).pos.flags = 0, RING);
@@ -238,10 +246,15 @@ test_again(void)
 	S.generation++;
 	fix_ask(&f, &m, VIRTQ_IPC_START_OK);
 	fix_ask_type(&f, VIRTQ_IPC_STOP, VIRTQ_IPC_STOPPED);
+	/* that of the START before the last may come again */
+	S.generation--;
+	fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
+	fix_ask(&f, &m, VIRTQ_IPC_START_OK);
+	fix_ask_type(&f, VIRTQ_IPC_STOP, VIRTQ_IPC_STOPPED);
 	S.generation++;
 	fix_send(&f, &m);
 	fix_refused(&f, BAD);
-	CU_ASSERT_EQUAL(f.starts, 2);
+	CU_ASSERT_EQUAL(f.starts, 3);
 	fix_close(&f);
 
 	fix_open_at(&f, IPC_RUNNING);
