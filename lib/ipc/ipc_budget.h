@@ -13,13 +13,13 @@
 
 #include <stdint.h>
 
-/* Costs.  A token is 100 microseconds of waiting. */
+/* Costs.  A token is 200 microseconds of waiting. */
 #define IPC_COST_MESSAGE 1u
 #define IPC_COST_FD 1u       /* each: it is looked at, mapped, unmapped, closed */
 #define IPC_COST_RINGS 25u   /* rings made, taken back or freed: barriers in all threads */
 #define IPC_COST_CONNECT 50u /* accepted, greeted, and taken apart at its end */
 
-#define IPC_BUDGET_PER_MS 10
+#define IPC_BUDGET_PER_MS 5
 /* What a peer can use at once: a guest that boots, or all devices that reconnect. */
 #define IPC_BUDGET_MAX 4000
 

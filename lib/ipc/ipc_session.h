@@ -21,7 +21,7 @@
 /* Messages that one ipc_session_input() handles at most; and their cost (ipc_budget.h),
  * after which it handles no more. */
 #define IPC_INPUT_BURST 16
-#define IPC_INPUT_COST 250u
+#define IPC_INPUT_COST 200u
 
 /*
  * Makes a session of a connected, non-blocking socket, which it owns from then

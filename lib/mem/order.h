@@ -175,14 +175,30 @@ order_membarrier_register(void)
 	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
+/* How order_barrier_everywhere() reached the other threads. */
+enum order_way {
+	ORDER_FENCE,     /* not cheap: each burst has its own fence */
+	ORDER_EXPEDITED, /* membarrier(2), as registered */
+	ORDER_GLOBAL,    /* membarrier(2), which waits for all processors */
+	ORDER_WAITED,
+};
+
+/* membarrier(2) can fail where it was registered: in a forked child, out of memory, or
+ * forbidden since.  Registers again; then the slow command; then waits until every store
+ * of before is visible. */
+enum order_way order_barrier_slow(void);
+
 /* D, control's side: once this returns, every thread of the process has passed
  * a full barrier since the view pointer was changed. */
-static inline void
+static inline enum order_way
 order_barrier_everywhere(bool cheap)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (cheap)
-		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	if (!cheap)
+		return ORDER_FENCE;
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
+		return ORDER_EXPEDITED;
+	return order_barrier_slow();
 }
 
 /* I and J, writing side. */

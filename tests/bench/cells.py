@@ -26,6 +26,7 @@ class Cell:
     ring_size: int = 1024
     hdr_off: int = 64
     touch: str = "none"
+    interrupts: bool = False  # the guest wants one with each burst, though it polls
     build: str = "native"
     simd: int = 512  # bits, EAL's limit
     backends: tuple = ("virtq", "vhost")
@@ -41,7 +42,7 @@ class Cell:
             (self.queues != 1, f"q{self.queues}"), (self.burst != 32, f"b{self.burst}"),
             (self.ring_size != 1024, f"r{self.ring_size}"),
             (self.hdr_off != 64, f"h{self.hdr_off}"), (self.touch == "first", "first"),
-            (self.touch == "all", "read"), (self.simd != 512, f"simd{self.simd}"),
+            (self.touch == "all", "read"), (self.interrupts, "irq"), (self.simd != 512, f"simd{self.simd}"),
             (self.note, self.note)) if on]
         return "-".join(parts) + ("@debian" if self.build == "debian" else "")
 
@@ -61,6 +62,8 @@ class Cell:
             args.append("--packed")
         if self.in_order:
             args.append("--in-order")
+        if self.interrupts:
+            args.append("--notify")
         if not self.mergeable:
             args.append("--no-mergeable")
         if self.size == JUMBO:
@@ -79,6 +82,8 @@ class Cell:
         """The ratio to net_vhost that has to be reached, or None."""
         if self.build != "native" or self.backends[:2] != ("virtq", "vhost") or self.note:
             return None
+        if self.interrupts:
+            return None  # a system call, whoever makes it
         return _limit(self)
 
 
@@ -164,6 +169,8 @@ def guard(simd=(512, 256, 64)):
                                             (32, 1)):
             yield Cell(r, d, s, mergeable=s == JUMBO, burst=b, simd=bits)
         yield from (Cell(r, "empty", simd=bits) for r in RINGS)
+    yield from (Cell(r, d, burst=b, interrupts=True) for r, d, b in
+                itertools.product(RINGS, ("enq", "deq"), (32, 1)))
 
 
 def every():

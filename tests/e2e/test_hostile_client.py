@@ -259,7 +259,7 @@ def test_state_page_refused(setup, kind):
 
 
 # lib/ipc/ipc_budget.h: tokens at first, a millisecond, and what these cost.
-AT_FIRST, A_MS, RINGS, CONNECT = 4000, 10, 25, 50
+AT_FIRST, A_MS, RINGS, CONNECT = 4000, 5, 25, 50
 # Messages on the way: answers that nobody reads end the connection.
 WINDOW = 10
 

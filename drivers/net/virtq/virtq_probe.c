@@ -255,6 +255,11 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	port->mem_limit = (uint64_t)args->mem_limit << 20;
 	port->mtu = RTE_ETHER_MTU;
 	ipc_budget_init(&port->budget, virtq_now_ms());
+	if (sigbus_guard_check() != 0) {
+		VIRTQ_LOG(ERR, "%s: the handler of SIGBUS cannot be installed: too many others",
+			  args->name);
+		return -ENOTSUP;
+	}
 	ret = macs_set(dev, args, socket);
 	if (ret == 0)
 		ret = port_alloc(port, socket);
@@ -267,8 +272,6 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	dev->data->all_multicast = 1;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->dev_ops = &virtq_ops;
-	if (sigbus_guard_check() != 0)
-		return -ENOTSUP;
 	virtq_burst_select(dev);
 	virtq_device_set_link(port);
 	/* devices may connect from here on */

@@ -34,6 +34,7 @@ main(int argc, char **argv)
 		{"direct chains", ram_up, ram_down, NULL, NULL, chain_tests},
 		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
 		{"notification", ram_up, ram_down, NULL, NULL, notify_tests},
+		{"barriers", NULL, NULL, NULL, NULL, order_tests},
 		{"calls", NULL, NULL, NULL, NULL, call_tests},
 		{"quiet guests", ram_up, ram_down, NULL, NULL, quiet_tests},
 		{"packed: journal", ram_up, ram_down, NULL, NULL, packed_journal_tests},

@@ -3,19 +3,15 @@
 
 /* test_call.c - signalling an eventfd that a peer makes blocking, or fills. */
 
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "forbid.h"
 #include "vring_call.h"
 
 /* The highest value that write(2) can give an eventfd. */
@@ -103,24 +99,6 @@ test_kept(void)
 	for (int i = 0; i < 8; i++)
 		vring_call_put(c[i]);
 	vring_call_put(NULL);
-}
-
-/* From now on these system calls fail in this process. */
-static void
-forbid(int first, int last)
-{
-	struct sock_filter rule[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (uint32_t)first, 0, 2),
-		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)last, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {sizeof(rule) / sizeof(rule[0]), rule};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
-		_exit(100);
 }
 
 /* The data thread leaves the call to the control thread, once until that takes it. */
