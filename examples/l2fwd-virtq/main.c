@@ -9,7 +9,8 @@
  *       --vdev eth_virtq0,connector=/tmp/virtq --vdev eth_virtq1,connector=/tmp/virtq
  *
  * The main lcore prints each guest that comes up or goes down, and at the end (SIGINT or
- * SIGTERM) the counters; the other lcore forwards.
+ * SIGTERM) the counters; the other lcore forwards.  The driver's thread prints which queue
+ * pairs a guest uses.  One queue each way serves all of them.
  */
 
 #include <inttypes.h>
@@ -39,6 +40,22 @@ on_signal(int sig)
 	quit = 1;
 }
 
+/* RTE_ETH_EVENT_QUEUE_STATE.  One call may stand for several changes. */
+static int
+on_queue_state(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	struct rte_eth_virtq_queue_event ev;
+
+	(void)type;
+	(void)arg;
+	(void)ret;
+	while (rte_eth_virtq_queue_event_get(port, &ev) == 0)
+		printf("port %u: %s pair %u is %s\n", port, ev.rx ? "rx" : "tx", ev.pair,
+		       ev.enabled ? "in use" : "out of use");
+	fflush(stdout);
+	return 0;
+}
+
 /* One queue each way; the guest chooses the ring sizes. */
 static int
 port_start(uint16_t port, struct rte_mempool *pool)
@@ -47,6 +64,9 @@ port_start(uint16_t port, struct rte_mempool *pool)
 	struct rte_eth_dev_info info;
 	int ret = rte_eth_dev_info_get(port, &info);
 
+	if (ret == 0)
+		ret = rte_eth_dev_callback_register(port, RTE_ETH_EVENT_QUEUE_STATE, on_queue_state,
+						    NULL);
 	if (ret == 0)
 		ret = rte_eth_dev_configure(port, 1, 1, &conf);
 	if (ret == 0)

@@ -90,7 +90,7 @@ enum virtq_ipc_code {
 struct virtq_ipc_hdr {
 	uint16_t type;    /* enum virtq_ipc_type */
 	uint16_t version; /* VIRTQ_IPC_VERSION */
-	uint32_t size;    /* payload bytes behind this header */
+	uint32_t size;    /* payload bytes after this header */
 	uint32_t seq;
 	uint32_t reply_to;
 };
@@ -189,7 +189,7 @@ struct virtq_ipc_rxstate {
 	uint8_t mac[6];
 	uint16_t reserved0;
 	uint16_t num_uni;   /* unicast addresses, at the front of macs[] */
-	uint16_t num_multi; /* multicast addresses, behind them */
+	uint16_t num_multi; /* multicast addresses, after them */
 	uint32_t reserved1;
 	uint8_t macs[VIRTQ_IPC_MAX_MACS][6];
 	uint8_t vlans[VIRTQ_IPC_VLAN_BYTES]; /* bit (id & 7) of byte (id >> 3) */
@@ -232,7 +232,7 @@ struct virtq_ipc_log {
 	uint64_t offset; /* of the log in its file */
 };
 
-/* Since the port was started.  "enq" is towards the guest. */
+/* Since the port was made.  "enq" is towards the guest. */
 struct virtq_ipc_counters {
 	uint64_t enq_packets;
 	uint64_t enq_bytes;

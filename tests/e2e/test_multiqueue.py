@@ -2,13 +2,15 @@
 # Copyright (c) 2026 The virtq project
 """Several queue pairs, and guests that change how many they use."""
 
+import os
 import re
+import shutil
 import struct
 
 import pytest
 
 from lab import Guest, Host, Nic, Qemu, Testpmd, both_ways, one_way, until
-from lab import net
+from lab import core, net
 from lab.peer import (E_MALFORMED, E_RING, MEM_OK, START_OK, STOP, STOPPED, HELLO_OK, RXSTATE,
                       Peer)
 from lab.traffic import flow
@@ -277,3 +279,37 @@ def test_client_that_changes_its_pairs(lab):
     peer.up()
     arrives(1)
     peer.close()
+
+
+def test_which_pairs_are_in_use(lab):
+    """What RTE_ETH_EVENT_QUEUE_STATE and rte_eth_virtq_queue_event_get() tell an application."""
+    cpus = ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
+    prefix = f"vq-{lab.id}-l2fwd"
+    lab.on_close(lambda: shutil.rmtree(f"/var/run/dpdk/{prefix}", ignore_errors=True))
+    program = lab.start(
+        "l2fwd.log", core.TOP / "build/examples/l2fwd-virtq", "--lcores", f"0@({cpus}),1@({cpus})",
+        "--no-huge", "-m", 64, "--no-pci", "--no-telemetry", "--file-prefix", prefix,
+        "--vdev", f"eth_virtq0,connector={lab.socket}", "--vdev",
+        f"eth_virtq1,connector={lab.socket}")
+
+    def says(text):
+        until(text, 20, lambda: text in program.log.read_text(errors="replace"))
+
+    until("the socket", 20, lambda: os.path.exists(lab.socket))
+    peer = Peer(lab.socket, pairs=3)
+    peer.up()
+    says("port 0: rx pair 0 is in use")
+    says("port 0: tx pair 0 is in use")
+    peer.use(3)
+    says("port 0: rx pair 2 is in use")
+    # The only queue of the application serves them all.
+    for queue in (1, 3, 5):
+        peer.transmit(8, queue=queue)
+        until(f"packets of queue {queue}", 10, lambda: peer.transmitted(queue) == 8)
+    peer.use(2)
+    says("port 0: rx pair 2 is out of use")
+    says("port 0: tx pair 2 is out of use")
+    peer.close()
+    says("port 0: rx pair 1 is out of use")
+    assert "port 1: rx" not in program.log.read_text(errors="replace")
+    program.kill()
