@@ -278,8 +278,9 @@ interrupts_to(const struct place *p, uint32_t data, unsigned int how)
 {
 	const char *end = "";
 	unsigned int round;
+	double begin;
 
-	for (round = 0; round < 12; round++) {
+	for (round = 0; round < 24; round++) {
 		drv_start(S_RUNNING);
 		hw_aim_vectors(p->addr, data);
 		hw_write16(MSIX_CONFIG, 0);
@@ -289,7 +290,9 @@ interrupts_to(const struct place *p, uint32_t data, unsigned int how)
 			hw_write16(Q_SIZE, 1);
 		hw_msix(true);
 		drv_traffic();
-		pause_ms(round % 3);
+		/* The interrupt is to be pending, but not raised. */
+		for (begin = now_ms(); now_ms() < begin + round / 2 * 0.05;)
+			;
 		end = end_somehow(how);
 		pause_ms(round % 2);
 	}
