@@ -31,7 +31,7 @@ wire-check:
 e2e: $(PLUGIN) $(VGUEST) $(HOSTILE)
 	$(Q)mk/e2e.sh $(E2E)
 
-# All that tests/hostile tries, on every kind of device: half an hour.
+# All that tests/hostile tries, on every kind of device: ten minutes.
 .PHONY: check-matrix
 check-matrix: $(PLUGIN) $(VGUEST) $(HOSTILE)
 	$(Q)JOBS=1 mk/e2e.sh --matrix -k hostile_guest $(MATRIX)
