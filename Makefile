@@ -39,6 +39,7 @@ help:
 	@echo 'make check      every test, one summary (root; ten minutes once QEMU is built)'
 	@echo 'make unit layering models format-check wire-check doc-check words bench-test'
 	@echo '     qemu-check loopback e2e    its parts (JOBS= tests of loopback and e2e at a time)'
+	@echo 'make check-matrix  a hostile driver against every kind of device (root; ten minutes)'
 	@echo 'make install    to PREFIX=/usr/local and, the plugin, to DPDK'"'"'s plugin folder'
 	@echo '                (PLUGINDIR= to leave that out, PLUGINDIR=dir for another, DESTDIR=)'
 	@echo 'make uninstall  remove what install put there'

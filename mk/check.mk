@@ -28,8 +28,13 @@ models:
 wire-check:
 	$(Q)if [ -e mk/qemu-wire-check.sh ]; then sh mk/qemu-wire-check.sh; fi
 
-e2e: $(PLUGIN)
+e2e: $(PLUGIN) $(VGUEST) $(HOSTILE)
 	$(Q)mk/e2e.sh $(E2E)
+
+# All that tests/hostile tries, on every kind of device: ten minutes.
+.PHONY: check-matrix
+check-matrix: $(PLUGIN) $(VGUEST) $(HOSTILE)
+	$(Q)JOBS=1 mk/e2e.sh --matrix -k hostile_guest $(MATRIX)
 
 loopback: $(PLUGIN) $(VGUEST)
 	$(Q)mk/loopback.sh $(LOOPBACK)

@@ -14,6 +14,14 @@ $(PKTCHECK): $(PKTCHECK_SRC) $(wildcard tests/guest/*.h) $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VQ_CFLAGS) $(CFLAGS) -static -o $@ $(PKTCHECK_SRC)
 
+# Runs in the guest, and is no part of its image.
+HOSTILE := $(B)/tests/hostile
+$(HOSTILE): $(wildcard tests/hostile/*.c) $(wildcard tests/hostile/*.h) $(FLAGS_STAMP)
+	$(call say,LD)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VQ_CFLAGS) $(CFLAGS) -static -o $@ \
+		$(wildcard tests/hostile/*.c)
+
 demo:
 	$(Q)$(MAKE) deps
 	$(Q)$(MAKE) -j$$(nproc) all

@@ -6,7 +6,7 @@
  * ...); a small application that links the driver:
  *
  *   l2fwd-virtq --lcores 0@0,1@1 --in-memory --no-pci \
- *       --vdev eth_virtq0,connector=/tmp/virtq --vdev eth_virtq1,connector=/tmp/virtq
+ *       --vdev eth_virtq0,connector=/run/virtq/a --vdev eth_virtq1,connector=/run/virtq/a
  *
  * The main lcore prints each guest that comes up or goes down, and at the end (SIGINT or
  * SIGTERM) the counters; the other lcore forwards.  The driver's thread prints which queue

@@ -53,7 +53,7 @@ check_path(const char *path, struct ipc_err *err)
 
 	if (len == 0)
 		return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES,
-				   "connector path is empty: name a file, such as /tmp/virtq");
+				   "connector path is empty: name a file, such as /run/virtq/a");
 	/* the path may be longer than the sentence */
 	if (len > IPC_PATH_MAX)
 		return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES,

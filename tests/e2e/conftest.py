@@ -18,9 +18,16 @@ def pytest_configure(config):
     # It polls, whether or not there is anything to do: guests and traffic go first.
     Testpmd.nice = 3
     config.addinivalue_line("markers", "timeout(seconds): bound of one test")
+    config.addinivalue_line("markers", "matrix: for --matrix alone")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--matrix", action="store_true", help="also what takes very long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--matrix"):
+        items[:] = [item for item in items if not item.get_closest_marker("matrix")]
     for item in items:
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(120))

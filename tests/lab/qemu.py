@@ -110,10 +110,11 @@ class Qemu:
     _count = 0
 
     def __init__(self, lab, name="vm0", nics=(), machine="pc", memory=384, initrd="initrd",
-                 append="", hugepages=None, extra=()):
+                 append="", hugepages=None, extra=(), programs=()):
         self.lab, self.name, self.nics = lab, name, list(nics)
         self.machine, self.memory, self.initrd = machine, memory, initrd
         self.append, self.hugepages, self.extra = append, hugepages, list(extra)
+        self.programs = programs
         self.process = self.qmp = self.agent = None
         lab.own(self)
 
@@ -128,7 +129,7 @@ class Qemu:
                 "-machine", f"{self.machine},accel={accel},memory-backend=ram",
                 "-cpu", "max" if accel == "tcg" else "host",
                 "-m", f"{self.memory}M", "-object", backend,
-                "-kernel", image("vmlinuz"), "-initrd", image(self.initrd),
+                "-kernel", image("vmlinuz"), "-initrd", self._initrd(),
                 # A busy machine may miss the ticks that the kernel tests its timer by.  Its
                 # tests of its ciphers are not ours.
                 "-append", "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check "
@@ -142,6 +143,21 @@ class Qemu:
         for nic in self.nics:
             args += ["-device", nic.option(self.lab.socket)]
         return args + self.extra
+
+    def _initrd(self):
+        """The image; with programs in the guest's root folder, a copy that has them."""
+        if not self.programs:
+            return image(self.initrd)
+        path = self.lab.tmp / f"{self.name}-initrd"
+        with open(path, "wb") as out:
+            out.write(Path(image(self.initrd)).read_bytes())
+            # The kernel unpacks one archive after the other.
+            out.write(b"\0" * (-out.tell() % 512))
+            for program in self.programs:
+                out.write(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=program.parent,
+                                         input=f"{program.name}\n".encode(), check=True,
+                                         stdout=subprocess.PIPE).stdout)
+        return str(path)
 
     def _socket(self, kind):
         return self.lab.tmp / f"{self.name}-{kind}"

@@ -42,12 +42,20 @@ class Spoiled:
         return bytes(data)
 
 
-def serve(path, spoiled):
+STRANGER = 54321
+
+
+def serve(path, spoiled, user=0):
     """Answers a vguest by the rules, except for that message: vguest's exit status, and
     what it says."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(path))
+        # Whoever listens is whom the kernel names to those that connect.
+        if user:
+            os.seteuid(user)
         listener.listen(1)
+        if user:
+            os.seteuid(0)
         listener.settimeout(20)
         # Nobody serves its rings: it stops when its time is over.
         vguest = subprocess.Popen([PROGRAM, f"--virtq={path}", "--mode=rx", "--ms=20"],
@@ -94,6 +102,12 @@ def talk(sock, spoiled):
 def test_by_the_rules(tmp_path, extra):
     status, text = serve(tmp_path / "c", extra and Spoiled(extra))
     assert status == 0 and '"received": 0' in re.sub(r'":\s*', '": ', text), text
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can listen as another user")
+def test_stranger(tmp_path):
+    status, text = serve(tmp_path / "c", None, STRANGER)
+    assert status != 0 and f"the server runs as user {STRANGER}" in text, text
 
 
 # Header: type 0, version 2, size 4, seq 8, reply_to 12; the payload begins at 16.

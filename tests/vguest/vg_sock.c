@@ -59,6 +59,20 @@ vg_sock_connect(const char *path, int type, uint32_t wait_ms)
 }
 
 int
+vg_sock_trusted(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		return vg_err("SO_PEERCRED: %s", strerror(errno));
+	if (peer.uid != 0 && peer.uid != geteuid())
+		return vg_err("the server runs as user %u, who may not have the memory",
+			      (unsigned int)peer.uid);
+	return 0;
+}
+
+int
 vg_sock_listen(const char *path)
 {
 	struct sockaddr_un sa;

@@ -17,6 +17,10 @@
  * vg_err(). */
 int vg_sock_connect(const char *path, int type, uint32_t wait_ms);
 
+/* 0 if the server's process is root's or our own user's: whoever listens gets the
+ * guest's memory. Else -1 after vg_err(). */
+int vg_sock_trusted(int fd);
+
 /* Listens at the path, in place of what a process before us left there. */
 int vg_sock_listen(const char *path);
 int vg_sock_accept(int listener, uint32_t wait_ms);

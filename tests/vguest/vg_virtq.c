@@ -416,7 +416,9 @@ virtq_connect(struct vg_port *p)
 	v->seq = 0;
 	v->ctx = (struct ipc_msg_ctx){.state = IPC_NEW};
 	v->sock = vg_sock_connect(p->o->path, SOCK_SEQPACKET, p->o->wait_ms);
-	return v->sock < 0 || hello(p) != 0 ? -1 : mem_table(p);
+	if (v->sock < 0 || vg_sock_trusted(v->sock) != 0 || hello(p) != 0)
+		return -1;
+	return mem_table(p);
 }
 
 static void
