@@ -12,7 +12,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT INT TERM
 passed=0 failed=0
 for t in "$@"; do
-	if timeout 300 "$t" >"$log" 2>&1 </dev/null; then
+	if timeout 900 "$t" >"$log" 2>&1 </dev/null; then
 		passed=$((passed + 1))
 		echo "  PASS    $t"
 	else
