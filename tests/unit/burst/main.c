@@ -4,7 +4,6 @@
 /* The driver's burst functions: each variant against scalar, and scalar against a
  * model of what a guest must see.  Without EAL: nothing in a burst needs it. */
 
-#include <CUnit/Basic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "case.h"
 #include "model.h"
+#include "suites.h"
 #include "tests.h"
 #include "virtq_burst.h"
 
@@ -98,9 +98,8 @@ main(void)
 		{"random rings and packets", up, down, NULL, NULL, random_tests},
 		CU_SUITE_INFO_NULL,
 	};
-	const char *seed = getenv("VQ_SEED");
-	unsigned int failed;
 
+	const char *seed = getenv("VQ_SEED");
 	if (seed)
 		test_seed = strtoull(seed, NULL, 0);
 	if (__sanitizer_set_death_callback) {
@@ -112,13 +111,5 @@ main(void)
 	}
 	cases_init(test_seed);
 	find_variants();
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
-		return 1;
-	}
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suites_run(suites);
 }

@@ -4,12 +4,12 @@
 /* The leaves of lib/vring/isa.h: each against what a random ring was made to be, and
  * against scalar, byte for byte.  Without DPDK. */
 
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "leaf.h"
+#include "suites.h"
 #include "vring_packed.h"
 
 #define ROUNDS 20000
@@ -299,19 +299,10 @@ main(void)
 		{"leaves", NULL, NULL, NULL, NULL, tests},
 		CU_SUITE_INFO_NULL,
 	};
-	const char *seed = getenv("VRING_SEED");
-	unsigned int failed;
 
+	const char *seed = getenv("VRING_SEED");
 	if (seed)
 		state = strtoull(seed, NULL, 0) | 1;
 	find_leaves();
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
-		return 1;
-	}
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suites_run(suites);
 }

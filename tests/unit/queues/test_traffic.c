@@ -21,7 +21,7 @@
 
 #define WINDOW 65536u /* frames of a queue: many times those under way */
 #define MORE 40u      /* frames by which each has to get on after a change */
-#define PATIENCE 20   /* seconds */
+#define PATIENCE 60   /* seconds */
 
 struct app {
 	struct traffic *t;

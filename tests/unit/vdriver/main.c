@@ -3,10 +3,8 @@
 
 /* Unit tests of lib/vdriver: what a driver must write, and what it must not believe. */
 
-#include <CUnit/Basic.h>
-#include <stdio.h>
-
 #include "dev.h"
+#include "suites.h"
 
 int
 main(void)
@@ -18,15 +16,6 @@ main(void)
 		{"chains that stay", NULL, NULL, NULL, NULL, fast_tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
-		return 1;
-	}
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suites_run(suites);
 }

@@ -3,12 +3,12 @@
 
 /* Unit tests of lib/vring: guest memory, split and packed virtqueues. */
 
-#include <CUnit/Basic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fixture.h"
+#include "suites.h"
 
 static int
 ram_up(void)
@@ -42,17 +42,8 @@ main(int argc, char **argv)
 		{"races with the guest", ram_up, ram_down, NULL, NULL, race_tests},
 		CU_SUITE_INFO_NULL,
 	};
-	unsigned int failed;
 
 	if (argc == 3 && strcmp(argv[1], "sigbus-child") == 0)
 		_exit(sigbus_child(argv[2])); /* no leak check of what is left behind */
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
-		return 1;
-	}
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	CU_cleanup_registry();
-	return failed ? 1 : 0;
+	return suites_run(suites);
 }
