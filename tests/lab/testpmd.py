@@ -20,8 +20,8 @@ _NEWS = re.compile(r"Port \d+: [a-z ]+ event\n|virtq: [^\n]*\n")
 
 
 def _literal(text):
-    """A pattern for text, with the newline that may come before news anywhere in it."""
-    return r"\n?".join(map(re.escape, text))
+    """A pattern for text, with the newlines that may come before news anywhere in it."""
+    return r"\n*".join(map(re.escape, text))
 
 
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08|\r")
