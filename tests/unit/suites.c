@@ -7,14 +7,10 @@
 #include <stdio.h>
 
 int
-suites_run(CU_SuiteInfo *suites)
+suites_finish(void)
 {
 	unsigned int failed;
 
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
-		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
-		return 1;
-	}
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
@@ -22,4 +18,14 @@ suites_run(CU_SuiteInfo *suites)
 		failed = 1;
 	CU_cleanup_registry();
 	return failed ? 1 : 0;
+}
+
+int
+suites_run(CU_SuiteInfo *suites)
+{
+	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS) {
+		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
+		return 1;
+	}
+	return suites_finish();
 }

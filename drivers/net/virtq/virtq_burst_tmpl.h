@@ -66,7 +66,8 @@ virtq_rx_from(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 	do {
 		got = virtq_rx(q, vr, pkts + done, n - done, descs);
 		done += got;
-	} while (got > 0 && done<n && * descs> 0 && vr->fault == VRING_OK && virtq_rx_waiting(vr));
+	} while (got > 0 && done < n && *descs != 0 && vr->fault == VRING_OK &&
+		 virtq_rx_waiting(vr));
 	return done;
 }
 

@@ -71,6 +71,16 @@ link_of(const struct virtq_port *port)
 	};
 }
 
+/* What a call of virtq_device.h returned, with its sentence, as an answer to the device. */
+static int
+device_err(int ret, const char *why, struct ipc_err *err)
+{
+	if (ret == 0)
+		return 0;
+	return ipc_err_set(err, ret == -ENOMEM ? VIRTQ_IPC_E_RESOURCES : VIRTQ_IPC_E_RING, "%s",
+			   why);
+}
+
 /* Messages of the device, in their usual order (struct ipc_session_ops). */
 
 static int
@@ -131,10 +141,7 @@ on_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int
 	if (!mem)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "%s", why);
 	ret = virtq_device_set_mem(session_port(s), mem, why, sizeof(why));
-	if (ret == 0)
-		return 0;
-	return ipc_err_set(err, ret == -ENOMEM ? VIRTQ_IPC_E_RESOURCES : VIRTQ_IPC_E_RING, "%s",
-			   why);
+	return device_err(ret, why, err);
 }
 
 static int
@@ -226,11 +233,9 @@ on_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 	}
 	rxstate_take(port, &start->rx);
 	ret = virtq_device_start(port, start->features, start->num_queues, why, sizeof(why));
-	if (ret == 0)
-		return 0;
-	shm_unmap(&ipc->state);
-	return ipc_err_set(err, ret == -ENOMEM ? VIRTQ_IPC_E_RESOURCES : VIRTQ_IPC_E_RING, "%s",
-			   why);
+	if (ret != 0)
+		shm_unmap(&ipc->state);
+	return device_err(ret, why, err);
 }
 
 static void
@@ -273,10 +278,7 @@ pairs_use(struct virtq_port *port, uint32_t pairs, struct ipc_err *err)
 		ring->enabled = true;
 	}
 	ret = virtq_device_start_rings(port, why, sizeof(why));
-	if (ret == 0)
-		return 0;
-	return ipc_err_set(err, ret == -ENOMEM ? VIRTQ_IPC_E_RESOURCES : VIRTQ_IPC_E_RING, "%s",
-			   why);
+	return device_err(ret, why, err);
 }
 
 static void

@@ -6,6 +6,7 @@
 #include <CUnit/Basic.h>
 
 #include "fixture.h"
+#include "suites.h"
 
 static CU_pSuite current;
 
@@ -31,8 +32,6 @@ suite_test(const char *name, void (*test)(void))
 int
 main(void)
 {
-	unsigned int bad;
-
 	must(CU_initialize_registry() == CUE_SUCCESS);
 	suite_envelope();
 	suite_budget();
@@ -52,11 +51,5 @@ main(void)
 	suite_repeat();
 	suite_listener();
 	suite_listener_race();
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	bad = CU_get_number_of_failures() + CU_get_number_of_suites_failed();
-	if (CU_get_number_of_tests_run() == 0)
-		bad = 1;
-	CU_cleanup_registry();
-	return bad != 0;
+	return suites_finish();
 }

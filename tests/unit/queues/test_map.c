@@ -155,22 +155,28 @@ BOTH(one_broken)
 /* Chains as long as they can be: a burst ends early, and the next one goes on. */
 #define LONG 1000u
 
+/* Adds a chain of LONG bytes, each of its own descriptor, to a ring. */
+static void
+add_long(uint32_t ring, bool write)
+{
+	static struct vdriver_seg seg[LONG];
+	uint64_t table = ram_alloc(&f.ram, RAM_B, LONG * 16, 16);
+
+	for (uint32_t k = 0; k < LONG; k++)
+		seg[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, write};
+	CU_ASSERT_TRUE_FATAL(gr_add(&f.ring[ring], seg, LONG, table, NULL) >= 0);
+}
+
 static void
 long_chains(bool packed)
 {
-	static struct vdriver_seg seg[LONG];
 	struct rte_mbuf *m[32];
 	uint32_t bursts = 0, got = 0;
 
 	fixture_start(&f, packed, 1);
 	virtq_device_configure(&f.port, 1, 1);
-	for (uint32_t i = 0; i < 32; i++) {
-		uint64_t table = ram_alloc(&f.ram, RAM_B, LONG * 16, 16);
-
-		for (uint32_t k = 0; k < LONG; k++)
-			seg[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, false};
-		CU_ASSERT_TRUE_FATAL(gr_add(&f.ring[1], seg, LONG, table, NULL) >= 0);
-	}
+	for (uint32_t i = 0; i < 32; i++)
+		add_long(1, false);
 	gr_publish(&f.ring[1]);
 	while (got < 32 && bursts < 64) {
 		uint16_t n = f.rx(&f.rxq[0], m, 32);
@@ -188,7 +194,6 @@ BOTH(long_chains)
 static void
 long_receive_chains(bool packed)
 {
-	static struct vdriver_seg seg[LONG];
 	struct rte_mbuf *m[32];
 	uint32_t bursts = 0, sent = 0;
 
@@ -196,17 +201,12 @@ long_receive_chains(bool packed)
 	virtq_device_configure(&f.port, 1, 1);
 	/* instead of the buffers that were posted at first */
 	for (uint32_t i = 0; i < RING; i++) {
-		struct stamp s;
 		struct rte_mbuf *one = app_frame(&f, 0, i);
-		uint64_t table = ram_alloc(&f.ram, RAM_B, LONG * 16, 16);
 		struct vdriver_done done;
 
 		CU_ASSERT_EQUAL_FATAL(f.tx(&f.txq[0], &one, 1), 1);
 		CU_ASSERT_EQUAL_FATAL(vdriver_get(&f.ring[0].vd, &done), 1);
-		(void)s;
-		for (uint32_t k = 0; k < LONG; k++)
-			seg[k] = (struct vdriver_seg){RAM_C_ADDR + k, 1, true};
-		CU_ASSERT_TRUE_FATAL(gr_add(&f.ring[0], seg, LONG, table, NULL) >= 0);
+		add_long(0, true);
 	}
 	gr_publish(&f.ring[0]);
 	for (uint32_t i = 0; i < 32; i++)
