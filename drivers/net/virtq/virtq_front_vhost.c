@@ -456,6 +456,12 @@ on_set_status(struct vhost_session *s, uint8_t status)
 	return status;
 }
 
+static void
+on_refused(struct vhost_session *s, const char *why)
+{
+	VIRTQ_PORT_LOG(WARNING, port_of(s), "%s", why);
+}
+
 /* The front end takes its rings back as soon as it is told. */
 static void
 on_failing(struct vhost_session *s)
@@ -490,6 +496,7 @@ static struct vhost_session_ops session_ops = {
 	.set_mtu = on_set_mtu,
 	.set_status = on_set_status,
 	.reset = on_reset,
+	.refused = on_refused,
 	.failing = on_failing,
 };
 
