@@ -275,7 +275,7 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	virtq_burst_select(dev);
 	virtq_device_set_link(port);
 	/* devices may connect from here on */
-	ret = virtq_connector_add(port, args->connector, &virtq_front_ipc);
+	ret = virtq_connector_add(port, args->connector, false, &virtq_front_ipc);
 	if (ret != 0)
 		virtq_port_free(port);
 	return ret;
