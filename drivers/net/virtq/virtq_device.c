@@ -309,6 +309,7 @@ virtq_device_detach(struct virtq_port *port)
 	virtq_device_stop(port);
 	guest_log_free(port->dirty_log);
 	port->dirty_log = NULL;
+	fds_free(port);
 	guest_mem_free(port->mem);
 	port->mem = NULL;
 	port->peer = NULL;
