@@ -19,6 +19,7 @@
  *                                          -> device: position after the PMD died
  *   I  control: guard's size, guard's map  -> SIGBUS handler: map, size, map again
  *   J  burst: used index, fence, call left -> control: takes it, then calls the guest
+ *   K  burst: guest memory, dirty bit      -> peer: takes the bit, then copies the page
  */
 
 #include <linux/membarrier.h>
@@ -214,6 +215,13 @@ static inline uint32_t
 order_count32(uint32_t *p)
 {
 	return __atomic_fetch_add(p, 1, __ATOMIC_RELAXED);
+}
+
+/* K: sets bits of a byte in which others set and clear bits, after all earlier stores. */
+static inline void
+order_or8(uint8_t *p, uint8_t bits)
+{
+	__atomic_fetch_or(p, bits, __ATOMIC_RELEASE);
 }
 
 /* J, control's side: reads a word and clears it. */

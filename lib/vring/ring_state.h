@@ -43,12 +43,18 @@ ring_state_is_ours(const struct ring_state *st)
 
 /* The position as one word: next available and next used entry (packed: slot and wrap
  * counter), and how many entries of the journal are valid. */
+#define RING_POS_VALID (1ull << 32)
 static inline uint64_t
 ring_state_pos(uint16_t avail, uint16_t used, uint16_t pending)
 {
-	const uint64_t valid = 1;
+	return avail | (uint64_t)used << 16 | RING_POS_VALID | (uint64_t)pending << 48;
+}
 
-	return avail | (uint64_t)used << 16 | valid << 32 | (uint64_t)pending << 48;
+/* Whether a position was ever published. */
+static inline bool
+ring_state_is_valid(uint64_t pos)
+{
+	return pos & RING_POS_VALID;
 }
 
 /* One entry of the journal: the used descriptor for slot and wrap counter `place`. */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vring_notify.h"
+#include "vring_log.h"
 #include "order.h"
 
 #define BIT(n) (1ull << (n))
@@ -123,7 +123,10 @@ vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t e
 			      : VIRTIO_NET_HDR_LEGACY;
 	vr->call_fd = cfg->call_fd;
 	vr->call = cfg->call;
+	vr->log = cfg->log;
 	vring_suppress_kicks(vr);
+	if (cfg->log)
+		vring_log_suppressed(vr, cfg->log);
 	return 0;
 }
 

@@ -31,6 +31,7 @@ struct vring_config {
 	struct ring_state state;     /* its words must outlive the vring */
 	int call_fd;                 /* stays the caller's; -1: none */
 	struct vring_call *call;     /* signals call_fd; stays the caller's */
+	struct guest_log *log;       /* stays the caller's; NULL: writes are not logged */
 };
 
 /* Virtio features that the rings understand. */
@@ -40,7 +41,7 @@ uint64_t vring_features(void);
  * Sets up vr, which the caller owns, for a split (virtio 2.6) or packed (2.7) virtqueue.
  * Returns 0, or -1 with one sentence in err (err_size bytes): bad size or position, or an
  * area that is misaligned or outside the guest's memory.  Writes to guest memory only to
- * suppress kicks.
+ * suppress kicks, and logs that.
  */
 int vring_init(struct vring *vr, const struct vring_config *cfg, char *err, size_t err_size);
 

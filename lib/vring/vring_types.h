@@ -77,6 +77,10 @@ struct vring {
 
 	int call_fd; /* -1: the guest must not be interrupted */
 	struct vring_call *call;
+
+	/* NULL: writes to guest memory are not logged.  The control thread changes it under a
+	 * burst (order_acquire_ptr()); the burst then logs all of its writes or none. */
+	void *log;              /* struct guest_log * */
 } __attribute__((aligned(64))); /* what a burst reads of it is in two lines */
 
 #endif /* VIRTQ_VRING_TYPES_H */

@@ -81,15 +81,15 @@ struct virtq_vq {
 	uint8_t fault;       /* enum vring_fault that was reported; outlives the vring */
 	bool fresh;          /* made, and the guest not interrupted since */
 	bool reported;       /* in use, as the application knows it */
-	rte_spinlock_t lock; /* held by a tx burst while senders > 1 */
+	rte_spinlock_t lock; /* held by a tx burst while senders > 1, or while it is logged */
 } __rte_cache_aligned;
 
 /*
  * One queue of the application.  An idle poll reads only the first cache line.
  *
- * `view` is the ring of a queue that has one for itself; else `many` is the first of those
- * that an rx queue serves in turn, or the one that a tx queue shares.  Both are NULL while
- * the guest has none for this queue.
+ * `view` is the ring of a queue that has one for itself and does not log; else `many` is
+ * the first of those that an rx queue serves in turn, or the one that a tx queue shares.
+ * Both are NULL while the guest has none for this queue.
  */
 struct virtq_queue {
 	uint32_t active;    /* a burst is running; D and E of order.h */
@@ -122,6 +122,7 @@ struct virtq_queue {
 	struct virtq_vq *vq; /* rx: the first of its rings; tx: the one by which it sends */
 } __rte_cache_aligned;
 
+struct guest_log;
 struct virtq_connector;
 struct virtq_control;
 struct virtq_peer;
@@ -158,9 +159,10 @@ struct virtq_port {
 	uint16_t mtu;
 
 	struct guest_mem *mem;
-	uint64_t features;     /* virtio features negotiated, while running */
-	uint32_t num_vqs;      /* virtqueues that the front described, while running */
-	uint32_t pairs_in_use; /* by the guest, while running */
+	struct guest_log *dirty_log; /* NULL: the guest does not migrate */
+	uint64_t features;           /* virtio features negotiated, while running */
+	uint32_t num_vqs;            /* virtqueues that the front described, while running */
+	uint32_t pairs_in_use;       /* by the guest, while running */
 	struct virtq_rx_filter rx_filter;
 	struct virtq_port_counts count;
 	struct virtq_port_counts count_base;

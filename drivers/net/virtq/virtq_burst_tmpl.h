@@ -57,14 +57,16 @@ virtq_leave(struct virtq_queue *q, bool broken)
 		(void)eventfd_write(q->wake_fd, 1);
 }
 
+/* log: NULL but for rings of a queue's `many`. */
 static __rte_always_inline uint16_t
-virtq_rx_from(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-	      uint32_t *descs)
+virtq_rx_from(struct virtq_queue *q, struct vring *vr, const struct guest_log *log,
+	      struct rte_mbuf **pkts, uint16_t n, uint32_t *descs)
 {
 	uint16_t done = 0, got;
 
 	do {
-		got = virtq_rx(q, vr, pkts + done, n - done, descs);
+		got = log ? virtq_rx_logged(q, vr, log, pkts + done, n - done, descs)
+			  : virtq_rx(q, vr, pkts + done, n - done, descs);
 		done += got;
 	} while (got > 0 && done < n && *descs != 0 && vr->fault == VRING_OK &&
 		 virtq_rx_waiting(vr));
@@ -77,14 +79,14 @@ static __rte_noinline uint16_t
 virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
 	uint32_t descs = VIRTQ_BURST_DESCS;
-	uint16_t done = virtq_rx_from(q, vr, pkts, n, &descs);
+	uint16_t done = virtq_rx_from(q, vr, NULL, pkts, n, &descs);
 
 	virtq_leave(q, vr->fault != VRING_OK);
 	return done;
 }
 
-/* Several rings, from the one after the last that was served.  Out of line like
- * virtq_rx_ring(). */
+/* Several rings, from the one after the last that was served, or one that is logged.  Out of
+ * line like virtq_rx_ring(). */
 static __rte_noinline uint16_t
 virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -103,7 +105,8 @@ virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 		if (unlikely(!vring_is_ours(vr) || vr->fault != VRING_OK))
 			continue;
 		if (virtq_rx_waiting(vr))
-			done += virtq_rx_from(q, vr, pkts + done, n - done, &descs);
+			done += virtq_rx_from(q, vr, order_acquire_ptr(&vr->log), pkts + done,
+					      n - done, &descs);
 		broken |= vr->fault != VRING_OK;
 	} while (done < n && descs > 0 && vq != first);
 	q->turn = vq;
@@ -129,15 +132,18 @@ virtq_rx_burst(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	return virtq_rx_ring(q, vr, pkts, n);
 }
 
+/* log: as in virtq_rx_from(). */
 static __rte_always_inline uint16_t
-virtq_tx_to(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
+virtq_tx_to(struct virtq_queue *q, struct vring *vr, const struct guest_log *log,
+	    struct rte_mbuf **pkts, uint16_t n)
 {
 	uint32_t descs = VIRTQ_BURST_DESCS;
 	bool more = true;
 	uint16_t done = 0;
 
 	while (more && done < n && descs > 0)
-		done += virtq_tx(q, vr, pkts + done, n - done, &more, &descs);
+		done += log ? virtq_tx_logged(q, vr, log, pkts + done, n - done, &more, &descs)
+			    : virtq_tx(q, vr, pkts + done, n - done, &more, &descs);
 	return done;
 }
 
@@ -145,13 +151,13 @@ virtq_tx_to(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uin
 static __rte_noinline uint16_t
 virtq_tx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n)
 {
-	uint16_t done = virtq_tx_to(q, vr, pkts, n);
+	uint16_t done = virtq_tx_to(q, vr, NULL, pkts, n);
 
 	virtq_leave(q, vr->fault != VRING_OK);
 	return done;
 }
 
-/* Sends by a ring by which other queues may send, too. */
+/* Sends by a ring by which other queues may send, too, or that is logged. */
 static __rte_noinline uint16_t
 virtq_tx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -165,7 +171,7 @@ virtq_tx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 	vr = vq->vring;
 	rte_spinlock_lock(&vq->lock);
 	if (likely(vring_is_ours(vr) && vr->fault == VRING_OK)) {
-		done = virtq_tx_to(q, vr, pkts, n);
+		done = virtq_tx_to(q, vr, order_acquire_ptr(&vr->log), pkts, n);
 		broken = vr->fault != VRING_OK;
 	}
 	rte_spinlock_unlock(&vq->lock);

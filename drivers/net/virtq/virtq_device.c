@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "guest_log.h"
 #include "virtq_front.h"
 #include "virtq_limits.h"
 #include "virtq_map.h"
@@ -85,6 +86,7 @@ ring_config(const struct virtq_port *port, const struct virtq_ring *ring)
 		.mem = port->mem,
 		.state = ring->state,
 		.call_fd = ring->call_fd,
+		.log = port->dirty_log,
 	};
 }
 
@@ -130,12 +132,28 @@ rings_make(struct virtq_port *port, char *err, size_t err_size)
 	return 0;
 }
 
+/* What the peer shares and has lost; NULL: nothing. */
+static const char *
+memory_lost(const struct virtq_port *port)
+{
+	if (guest_mem_lost(port->mem))
+		return VIRTQ_MEMORY_LOST;
+	return port->dirty_log && guest_log_lost(port->dirty_log) ? VIRTQ_LOG_LOST : NULL;
+}
+
+/* Whether rings may be handed to the data threads. */
+static bool
+may_publish(const struct virtq_port *port)
+{
+	return !port->peer->ops->is_dead(port->peer) && !memory_lost(port);
+}
+
 /* Hands the vrings to the data threads, and interrupts the guest once for each: the
  * previous owner may have died after it returned used buffers and before the interrupt. */
 static void
 rings_publish(struct virtq_port *port)
 {
-	if (port->peer->ops->is_dead(port->peer) || guest_mem_lost(port->mem))
+	if (!may_publish(port))
 		return;
 	virtq_map_update(port);
 	for (uint32_t i = 0; i < port->num_vqs; i++) {
@@ -209,6 +227,25 @@ virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *err, 
 }
 
 void
+virtq_device_set_log(struct virtq_port *port, struct guest_log *log)
+{
+	struct guest_log *old = port->dirty_log;
+
+	if (log)
+		guest_log_on_loss(log, virtq_device_memory_lost, port);
+	port->dirty_log = log;
+	if (port->running && may_publish(port)) {
+		virtq_map_set_log(port, log);
+	} else {
+		virtq_device_quiesce(port);
+		for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+			if (port->vq[i].vring)
+				port->vq[i].vring->log = log;
+	}
+	guest_log_free(old);
+}
+
+void
 virtq_device_set_link(struct virtq_port *port)
 {
 	const struct rte_eth_link link = {
@@ -270,6 +307,8 @@ virtq_device_detach(struct virtq_port *port)
 	if (port->running)
 		port->count.lost++;
 	virtq_device_stop(port);
+	guest_log_free(port->dirty_log);
+	port->dirty_log = NULL;
 	fds_free(port);
 	guest_mem_free(port->mem);
 	port->mem = NULL;
@@ -328,6 +367,7 @@ void
 virtq_device_check(struct virtq_port *port)
 {
 	struct virtq_peer *peer = port->peer;
+	const char *lost;
 
 	if (!port->running || peer->ops->is_dead(peer))
 		return;
@@ -340,8 +380,9 @@ virtq_device_check(struct virtq_port *port)
 			vring_call_send_here(port->call, vq->ring.call_fd);
 	}
 	virtq_limits_report(port);
-	if (guest_mem_lost(port->mem))
-		peer->ops->fail(peer, VIRTQ_MEMORY, VIRTQ_MEMORY_LOST);
+	lost = memory_lost(port);
+	if (lost)
+		peer->ops->fail(peer, VIRTQ_MEMORY, lost);
 }
 
 void

@@ -28,6 +28,14 @@ int virtq_device_set_mem(struct virtq_port *port, struct guest_mem *mem, char *e
 			 size_t err_size);
 
 /*
+ * From when this returns, all that is written to guest memory is marked in log (a dirty
+ * log), which the device owns from now on; NULL: it is not logged.  Also while running: no
+ * packet is lost, and no burst uses the log of before any more, which is freed.  The log
+ * stays until the next call or virtq_device_detach().
+ */
+void virtq_device_set_log(struct virtq_port *port, struct guest_log *log);
+
+/*
  * The guest's driver is ready: makes the enabled ones of the first num_vqs rings and
  * hands them to the data threads; owns their eventfds from now on.  features are the
  * negotiated ones.  Returns 0; or -EINVAL or -ENOMEM with one sentence in err (err_size
@@ -57,7 +65,8 @@ void virtq_device_configure(struct virtq_port *port, uint32_t num_rxq, uint32_t 
  * their eventfds; the memory stays mapped.  Harmless when repeated. */
 void virtq_device_stop(struct virtq_port *port);
 
-/* Stops, unmaps the guest's memory and clears port->peer.  Harmless when repeated. */
+/* Stops, unmaps the guest's memory and its dirty log, and clears port->peer.  Harmless when
+ * repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
 /* A page of what the peer shares vanished: takes all rings from the data threads, without a
@@ -71,8 +80,9 @@ void virtq_device_quiesce(struct virtq_port *port);
 
 /* Reports rings that the guest broke since the last call (log, xstats,
  * virtq_front_ops.broken), and interrupts the guest where a data thread left that to the
- * control thread.  Ends the connection if guest memory was lost. */
+ * control thread.  Ends the connection if guest memory or the dirty log was lost. */
 void virtq_device_check(struct virtq_port *port);
+#define VIRTQ_LOG_LOST "the dirty log's file was truncated"
 #define VIRTQ_MEMORY_LOST "the guest's memory file was truncated or its hugepages ran out"
 
 /* Ends the connection if the peer filled an eventfd that interrupts its guest.  That harms

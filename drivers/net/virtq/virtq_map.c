@@ -42,6 +42,13 @@ rx_is_current(struct virtq_port *port, uint32_t i)
 	return vq == NULL;
 }
 
+/* A ring that is logged is no queue's `view`, so that bursts by a view need not look. */
+static bool
+may_be_view(const struct virtq_vq *vq)
+{
+	return !vq || !vq->vring->log;
+}
+
 /* Makes a circle of the rings of rx queue i, which no burst uses, and hands it over. */
 static void
 rx_publish(struct virtq_port *port, uint32_t i)
@@ -63,7 +70,7 @@ rx_publish(struct virtq_port *port, uint32_t i)
 	}
 	q->vq = first;
 	q->turn = first;
-	if (first == last)
+	if (first == last && may_be_view(first))
 		order_release_ptr(&q->view, first ? first->vring : NULL);
 	else
 		order_release_ptr(&q->many, first);
@@ -139,7 +146,7 @@ tx_update(struct virtq_port *port)
 	}
 	wait_bursts(q, port->num_txq);
 	for (i = 0; i < port->num_txq; i++)
-		if (to[i] && to[i]->senders == 1)
+		if (to[i] && to[i]->senders == 1 && may_be_view(to[i]))
 			order_release_ptr(&q[i].view, to[i]->vring);
 }
 
@@ -169,6 +176,31 @@ virtq_map_clear(struct virtq_port *port)
 	for (uint32_t i = 0; i < port->max_queues; i++)
 		withdraw(&port->txq[i]);
 	wait_bursts(port->txq, port->max_queues);
+}
+
+/* In the same order as virtq_map_update(), so that no packet is lost: no queue receives
+ * while this changes, and each sends at any moment. */
+void
+virtq_map_set_log(struct virtq_port *port, struct guest_log *log)
+{
+	struct virtq_queue *q = port->txq;
+	uint32_t i;
+
+	for (i = 0; i < port->num_rxq; i++)
+		withdraw(&port->rxq[i]);
+	wait_bursts(port->rxq, port->num_rxq);
+	for (i = 0; i < port->num_txq; i++)
+		order_release_ptr(&q[i].view, NULL); /* `many` has the same ring */
+	wait_bursts(q, port->num_txq);
+	for (i = 0; i < VIRTQ_MAX_VQS; i++)
+		if (port->vq[i].vring)
+			order_release_ptr(&port->vq[i].vring->log, log);
+	wait_bursts(q, port->num_txq);
+	for (i = 0; i < port->num_txq; i++)
+		if (q[i].vq && q[i].vq->senders == 1 && may_be_view(q[i].vq))
+			order_release_ptr(&q[i].view, q[i].vq->vring);
+	for (i = 0; i < port->num_rxq; i++)
+		rx_publish(port, i);
 }
 
 void

@@ -35,6 +35,11 @@ void virtq_map_update(struct virtq_port *port);
 /* Takes all rings back: when this returns, no burst accesses one. */
 void virtq_map_clear(struct virtq_port *port);
 
+/* While the rings are handed over: from when this returns, each burst logs what it writes
+ * to guest memory in log, or (NULL) nowhere, and none uses the log of before.  Rings that
+ * are made later have the log in their vring_config. */
+void virtq_map_set_log(struct virtq_port *port, struct guest_log *log);
+
 /* Lets no further burst begin with a ring; waits for none.  For a signal handler: any
  * thread, without the lock.  virtq_map_update() or virtq_map_clear() has to follow. */
 void virtq_map_cut(struct virtq_port *port);

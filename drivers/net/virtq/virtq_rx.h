@@ -11,6 +11,7 @@
 #include "virtq_copy.h"
 #include "virtq.h"
 #include "virtq_mbuf.h"
+#include "vring_log.h"
 
 /* Appends to m as many mbufs of `room` bytes as `more` bytes take, allocated in bulk; -1 if
  * the pool has too few. */
@@ -227,6 +228,18 @@ virtq_rx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 {
 	return vr->packed ? virtq_rx_batch(q, vr, pkts, n, descs, true)
 			  : virtq_rx_batch(q, vr, pkts, n, descs, false);
+}
+
+/* Packets of any chains, while what is written to guest memory is logged. */
+static __rte_noinline uint16_t
+virtq_rx_logged(struct virtq_queue *q, struct vring *vr, const struct guest_log *log,
+		struct rte_mbuf **pkts, uint16_t n, uint32_t *descs)
+{
+	const uint32_t from = vring_log_position(vr);
+	uint16_t got = virtq_rx_batch(q, vr, pkts, n, descs, vr->packed);
+
+	vring_log_used(vr, log, from);
+	return got;
 }
 
 /* Whether there is a chain to receive from. */

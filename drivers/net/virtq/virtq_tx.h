@@ -18,6 +18,7 @@
 #include "virtq_mbuf.h"
 #include "virtq_tx_long.h"
 #include "vring_hdr.h"
+#include "vring_log.h"
 
 /* Returns how many packets, from the first on, are one segment and fit into their chains.
  * Prefetches the first cache lines of those chains and sets run->len to the bytes that
@@ -252,11 +253,21 @@ virtq_tx_plan(struct virtq_queue *q, struct vring *vr, struct vring_batch *b,
 	return d;
 }
 
+/* Logs what virtq_tx_copy() wrote. */
+static __rte_always_inline void
+virtq_tx_log(const struct vring *vr, const struct guest_log *log, const struct vring_batch *b,
+	     const struct virtq_tx_plan *p)
+{
+	for (uint16_t k = p->first; k < p->first + p->count; k++)
+		vring_log_chain(vr, log, b, &b->chain[k]);
+}
+
 /* Returns how many of pkts were sent or dropped, and takes the descriptors that it read
- * from *descs. */
+ * from *descs.  log: NULL but in virtq_tx_logged(). */
 static __rte_always_inline uint16_t
 virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
-	       bool *more, uint32_t *descs, const bool mergeable, const bool packed)
+	       bool *more, uint32_t *descs, const bool mergeable, const bool packed,
+	       const struct guest_log *log)
 {
 	struct virtq_tx_plan plan[VRING_BURST];
 	struct virtq_tx_done d;
@@ -273,6 +284,8 @@ virtq_tx_batch(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, 
 		if (unlikely(!vring_is_ours(vr)))
 			break;
 		virtq_tx_copy(vr, &b, &plan[k]);
+		if (log)
+			virtq_tx_log(vr, log, &b, &plan[k]);
 		bytes += plan[k].m->pkt_len;
 	}
 	if (d.chains > 0) {
@@ -309,10 +322,24 @@ virtq_tx_general(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts
 	if (done > 0)
 		return done;
 	if (vr->packed)
-		return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, descs, true, true)
-				     : virtq_tx_batch(q, vr, pkts, n, more, descs, false, true);
-	return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, descs, true, false)
-			     : virtq_tx_batch(q, vr, pkts, n, more, descs, false, false);
+		return vr->mergeable
+			       ? virtq_tx_batch(q, vr, pkts, n, more, descs, true, true, NULL)
+			       : virtq_tx_batch(q, vr, pkts, n, more, descs, false, true, NULL);
+	return vr->mergeable ? virtq_tx_batch(q, vr, pkts, n, more, descs, true, false, NULL)
+			     : virtq_tx_batch(q, vr, pkts, n, more, descs, false, false, NULL);
+}
+
+/* All packets, while what is written to guest memory is logged: one path, whatever their
+ * shape. */
+static __rte_noinline uint16_t
+virtq_tx_logged(struct virtq_queue *q, struct vring *vr, const struct guest_log *log,
+		struct rte_mbuf **pkts, uint16_t n, bool *more, uint32_t *descs)
+{
+	const uint32_t from = vring_log_position(vr);
+	uint16_t done = virtq_tx_batch(q, vr, pkts, n, more, descs, vr->mergeable, vr->packed, log);
+
+	vring_log_used(vr, log, from);
+	return done;
 }
 
 /* *descs as virtq_rx() has it.  *more becomes false if another call cannot send more. */

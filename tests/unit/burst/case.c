@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dirty.h"
 #include "model.h"
 #include "virtq_limits.h"
 
@@ -105,6 +106,9 @@ case_go(struct test_case *c)
 	ring_suppress(&c->ring, &c->r);
 	ring_publish(&c->ring);
 	worlds_copy_memory();
+	c->ring.cfg.log = c->log ? worlds[0].log : NULL;
+	if (c->log)
+		dirty_start(&c->ring);
 	for (unsigned int i = 0; i < nvariants; i++) {
 		struct world *w = &worlds[i];
 
@@ -140,6 +144,23 @@ compare(const struct test_case *c)
 	return same;
 }
 
+/* Every world's dirty log. */
+static bool
+check_logs(const struct test_case *c)
+{
+	bool good = true;
+
+	for (unsigned int i = 0; c->log && i < nvariants; i++) {
+		const char *what = dirty_check(&worlds[i]);
+
+		if (what) {
+			case_fail(&worlds[i], what);
+			good = false;
+		}
+	}
+	return good;
+}
+
 static bool
 held_to(const char *what)
 {
@@ -159,7 +180,7 @@ case_rx(struct test_case *c, uint16_t n)
 		w->got = variants[i].rx(&w->q, w->pkts, n);
 		world_listen(w);
 	}
-	good = compare(c) && held_to(model_check_rx());
+	good = compare(c) && held_to(model_check_rx()) && check_logs(c);
 	for (unsigned int i = 0; i < nvariants; i++)
 		rte_pktmbuf_free_bulk(worlds[i].pkts, worlds[i].got);
 	return good;
@@ -194,7 +215,7 @@ case_tx(struct test_case *c, uint16_t n, make_packet make)
 		world_listen(w);
 	}
 	c->r = r;
-	good = compare(c) && (c->filter || held_to(model_check_tx()));
+	good = compare(c) && (c->filter || held_to(model_check_tx())) && check_logs(c);
 	for (unsigned int i = 0; i < nvariants; i++) {
 		rte_pktmbuf_free_bulk(worlds[i].pkts + worlds[i].got, n - worlds[i].got);
 		while (held[i].n > 0)

@@ -30,6 +30,7 @@ struct test_case {
 	bool whole;   /* rx: without RTE_ETH_RX_OFFLOAD_SCATTER */
 	uint16_t mtu; /* 0: the largest */
 	bool filter;  /* tx: of the port; the model does not know it */
+	bool log;     /* what is written is logged */
 	struct ring ring;
 	uint64_t next, end; /* guest memory for buffers, and its spare part */
 	uint64_t spare;

@@ -13,6 +13,7 @@
 #include "tests.h"
 
 #define CASES 6000u
+#define LOGGED 4u /* of so many cases one is made again with a dirty log */
 
 /* What all cases together came across. */
 static struct virtq_queue_stats seen;
@@ -176,16 +177,17 @@ add_seen(const struct virtq_queue_stats *st)
 }
 
 static void
-run(bool rx, uint32_t number, uint64_t seed)
+run(bool rx, bool log, uint32_t number, uint64_t seed)
 {
-	struct test_case c = {.r = {seed + number * 0x1234567ull + rx}, .rx = rx};
+	struct test_case c = {.r = {seed + number * 0x1234567ull + rx}, .rx = rx, .log = log};
 	uint32_t hdr, odd;
 	bool good = true;
 
-	case_name("VQ_CASE=%u, %s", number, rx ? "rx" : "tx");
+	case_name("VQ_CASE=%u, %s%s", number, rx ? "rx" : "tx", log ? ", logged" : "");
 	choose(&c);
-	case_name("VQ_CASE=%u, %s, %s ring of %u at 0x%x, features 0x%llx, %u mbufs", number,
-		  rx ? "rx" : "tx", c.features & F_PACKED ? "packed" : "split", c.size, c.start,
+	case_name("VQ_CASE=%u, %s%s, %s ring of %u at 0x%x, features 0x%llx, %u mbufs", number,
+		  rx ? "rx" : "tx", log ? ", logged" : "",
+		  c.features & F_PACKED ? "packed" : "split", c.size, c.start,
 		  (unsigned long long)c.features, c.pool_left);
 	hdr = c.features & (F_MRG_RXBUF | F_VERSION_1) ? 12 : 10;
 	odd = one_in(&c.r, 3) ? 0 : one_in(&c.r, 2) ? 10 : 2;
@@ -214,17 +216,17 @@ run(bool rx, uint32_t number, uint64_t seed)
 }
 
 static void
-all(bool rx)
+all(bool rx, bool log)
 {
 	uint32_t only = env_number("VQ_CASE", UINT32_MAX), cases = env_number("VQ_CASES", CASES);
 
 	memset(&seen, 0, sizeof(seen));
 	if (only != UINT32_MAX)
-		run(rx, only, test_seed);
-	for (uint32_t i = 0; only == UINT32_MAX && i < cases; i++)
-		run(rx, i, test_seed);
+		run(rx, log, only, test_seed);
+	for (uint32_t i = 0; only == UINT32_MAX && i < cases; i += log ? LOGGED : 1)
+		run(rx, log, i, test_seed);
 	/* the cases are worth something only if each of these happened in them */
-	if (only != UINT32_MAX || cases < CASES)
+	if (log || only != UINT32_MAX || cases < CASES)
 		return;
 	CU_ASSERT(seen.packets > 10ull * cases && seen.notified > cases / 10);
 	if (rx)
@@ -237,17 +239,31 @@ all(bool rx)
 static void
 test_rx(void)
 {
-	all(true);
+	all(true, false);
 }
 
 static void
 test_tx(void)
 {
-	all(false);
+	all(false, false);
+}
+
+static void
+test_rx_logged(void)
+{
+	all(true, true);
+}
+
+static void
+test_tx_logged(void)
+{
+	all(false, true);
 }
 
 CU_TestInfo random_tests[] = {
 	{"receive", test_rx},
 	{"transmit", test_tx},
+	{"receive, with a dirty log", test_rx_logged},
+	{"transmit, with a dirty log", test_tx_logged},
 	CU_TEST_INFO_NULL,
 };

@@ -13,6 +13,23 @@
 
 struct world worlds[WORLDS];
 
+/* Up to the end of the last region. */
+static struct guest_log *
+log_new(void)
+{
+	const uint64_t size = (RAM_D_ADDR + RAM_SIZE) / GUEST_LOG_PAGE / 8;
+	int fd = ram_memfd(size, 0);
+	char err[256];
+	struct guest_log *log = guest_log_new(fd, 0, size, err, sizeof(err));
+
+	if (!log) {
+		fprintf(stderr, "%s\n", err);
+		exit(2);
+	}
+	close(fd);
+	return log;
+}
+
 void
 worlds_init(void)
 {
@@ -28,6 +45,7 @@ worlds_init(void)
 		w->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 		w->call = vring_call_get(w->wake_fd);
+		w->log = log_new();
 	}
 }
 
@@ -43,6 +61,7 @@ worlds_free(void)
 		close(w->call_fd);
 		close(w->wake_fd);
 		vring_call_put(w->call);
+		guest_log_free(w->log);
 	}
 }
 
@@ -74,7 +93,12 @@ queue_init(struct world *w, const struct vring_config *where, unsigned int pool)
 		.memcpy_scalar = bits & 16,
 	};
 	w->q.port = &w->port;
-	w->q.view = &w->vr;
+	if (where->log) {
+		w->vq = (struct virtq_vq){.vring = &w->vr, .next = &w->vq};
+		w->q.many = w->q.turn = &w->vq;
+	} else {
+		w->q.view = &w->vr;
+	}
 	w->q.pool = w->pool[pool].mp;
 	w->q.mbuf_room = w->pool[pool].room;
 	virtq_limits_set(&w->q, VIRTQ_MAX_MTU, true);
@@ -97,6 +121,7 @@ world_start(struct world *w, const struct vring_config *where, unsigned int pool
 	cfg.state.journal = with_pos ? (uint64_t *)w->state.journal : NULL;
 	cfg.call_fd = w->call_fd;
 	cfg.call = w->call;
+	cfg.log = where->log ? w->log : NULL;
 	if (vring_init(&w->vr, &cfg, err, sizeof(err)) != 0) {
 		fprintf(stderr, "vring_init: %s\n", err);
 		exit(2);

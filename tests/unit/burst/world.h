@@ -15,6 +15,7 @@
 
 #include <ethdev_driver.h>
 
+#include "guest_log.h"
 #include "guest_ring.h"
 #include "pool.h"
 #include "virtq.h"
@@ -55,6 +56,8 @@ struct world {
 	uint32_t run;
 	struct virtq_ipc_state_queue state __rte_cache_aligned;
 	int call_fd, wake_fd;
+	struct guest_log *log; /* of all its memory */
+	struct virtq_vq vq;    /* the ring, when it is logged */
 	struct vring_call *call;
 	uint64_t calls, wakes;
 	struct rte_mbuf *pkts[BURST_MAX];
@@ -70,7 +73,7 @@ void worlds_free(void);
 void worlds_copy_memory(void);
 
 /* Makes the ring of w, with the run word, state page and eventfds fresh; `where`
- * has the addresses, size, features and position. */
+ * has the addresses, size, features and position; with any log there, w's own is used. */
 void world_start(struct world *w, const struct vring_config *where, unsigned int pool,
 		 bool with_pos);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "order.h"
@@ -38,11 +39,21 @@ broken(struct virtq_peer *peer, uint16_t queue, const char *text)
 	f->broken++;
 }
 
+static void
+fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
+{
+	struct fixture *f = (struct fixture *)((uint8_t *)peer - offsetof(struct fixture, peer));
+
+	(void)reason;
+	f->failed = text;
+}
+
 static const struct virtq_front_ops front = {
 	.name = "test",
 	.is_dead = never_dead,
 	.check = check,
 	.broken = broken,
+	.fail = fail,
 };
 
 static void
@@ -224,6 +235,7 @@ guest_recv(struct fixture *f, uint32_t pair, struct stamp *s)
 		abort();
 	}
 	addr = (uintptr_t)done.cookie;
+	f->got_at = addr;
 	memcpy(s, (uint8_t *)ram_ptr(&f->ram, addr) + HDR + RTE_ETHER_HDR_LEN, sizeof(*s));
 	add_buffer(f, 2 * pair, addr, BUF, true);
 	vdriver_publish(&gr->vd);
@@ -250,4 +262,48 @@ app_stamp(const struct rte_mbuf *m)
 
 	memcpy(&s, rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_HDR_LEN), sizeof(s));
 	return s;
+}
+
+#define LOG_SIZE ((RAM_D_ADDR + RAM_SIZE) / GUEST_LOG_PAGE / 8)
+
+void
+dirty_make(struct dirty *d)
+{
+	char err[200] = "mmap";
+	void *map;
+
+	d->fd = ram_memfd(LOG_SIZE, 0);
+	d->log = guest_log_new(d->fd, 0, LOG_SIZE, err, sizeof(err));
+	map = mmap(NULL, LOG_SIZE, PROT_READ, MAP_SHARED, d->fd, 0);
+	if (!d->log || map == MAP_FAILED) {
+		fprintf(stderr, "%s\n", err);
+		abort();
+	}
+	d->bits = map;
+}
+
+void
+dirty_free(struct dirty *d)
+{
+	munmap((void *)(uintptr_t)d->bits, LOG_SIZE);
+	close(d->fd);
+}
+
+bool
+dirty_is_marked(const struct dirty *d, uint64_t addr)
+{
+	uint64_t page = addr / GUEST_LOG_PAGE;
+
+	return __atomic_load_n(&d->bits[page / 8], __ATOMIC_ACQUIRE) >> page % 8 & 1;
+}
+
+bool
+dirty_has_ring(const struct dirty *d, const struct virtq_vq *vq)
+{
+	const struct vring_addr *a = &vq->ring.addr;
+
+	/* of a packed ring, which may cross a page, either half */
+	if (vq->vring->packed)
+		return dirty_is_marked(d, a->desc) || dirty_is_marked(d, a->desc + 16 * RING - 1);
+	return dirty_is_marked(d, a->device);
 }

@@ -15,8 +15,9 @@
 
 #include <ethdev_driver.h>
 
-#include "pool.h"
+#include "guest_log.h"
 #include "guest_ring.h"
+#include "pool.h"
 #include "virtq_front.h"
 
 #define PAIRS 4u
@@ -44,8 +45,17 @@ struct fixture {
 	struct pool rx_pool[QUEUES], tx_pool[QUEUES];
 	eth_rx_burst_t rx;
 	eth_tx_burst_t tx;
-	uint32_t broken; /* rings, as the front was told */
+	uint32_t broken;    /* rings, as the front was told */
+	const char *failed; /* why the connection is over, as the front was told */
+	uint64_t got_at;    /* address of the buffer that guest_recv() took last */
 	int wake_fd;
+};
+
+/* A dirty log of the guest's memory, and the guest's own view of it. */
+struct dirty {
+	struct guest_log *log; /* to be given to the port */
+	const uint8_t *bits;
+	int fd;
 };
 
 /* A guest that uses `pairs` of its PAIRS, and an application without queues. */
@@ -63,6 +73,15 @@ bool guest_send(struct fixture *f, uint32_t pair, struct stamp s);
 /* Takes back what the application received from the pair. */
 void guest_reap(struct fixture *f, uint32_t pair);
 
+void dirty_make(struct dirty *d);
+void dirty_free(struct dirty *d); /* but not d->log */
+
+/* Whether a byte of guest memory is marked. */
+bool dirty_is_marked(const struct dirty *d, uint64_t addr);
+
+/* Whether a used entry of the ring is marked. */
+bool dirty_has_ring(const struct dirty *d, const struct virtq_vq *vq);
+
 /* Posts as many receive buffers as there is room for. */
 void guest_post(struct fixture *f, uint32_t pair);
 
@@ -75,6 +94,7 @@ struct rte_mbuf *app_frame(struct fixture *f, uint32_t queue, uint32_t seq);
 struct stamp app_stamp(const struct rte_mbuf *m);
 
 extern CU_TestInfo map_tests[];
+extern CU_TestInfo log_tests[];
 extern CU_TestInfo traffic_tests[];
 
 #endif /* TEST_QUEUES_FIXTURE_H */

@@ -44,6 +44,9 @@ struct traffic {
 	uint32_t guest_got[QUEUES];
 	uint32_t next[PAIRS][QUEUES]; /* least seq that the guest may see next */
 	uint32_t wrong;
+	uint32_t logged;           /* the guest looks into `dirty` */
+	uint32_t log_from[QUEUES]; /* first seq that was made while it is */
+	struct dirty dirty;
 	uint32_t seen[QUEUES][WINDOW]; /* by seq modulo WINDOW: the last one, plus 1 */
 };
 
@@ -96,7 +99,7 @@ app_send(struct app *a)
 
 		if (!m)
 			break;
-		a->made++;
+		set(&a->made, a->made + 1);
 		a->frame[a->left++] = m;
 	}
 	n = t.f.tx(&t.f.txq[a->queue], a->frame, (uint16_t)a->left);
@@ -141,6 +144,9 @@ guest_check(uint32_t pair, struct stamp s)
 	if (*seen == s.seq + 1)
 		wrong();
 	*seen = s.seq + 1;
+	/* the buffer is marked before its used entry is published */
+	if (get(&t.logged) && s.seq >= t.log_from[s.from] && !dirty_is_marked(&t.dirty, t.f.got_at))
+		wrong();
 	t.next[pair][s.from] = s.seq + 1;
 	set(&t.guest_got[s.from], t.guest_got[s.from] + 1);
 }
@@ -313,8 +319,69 @@ fast_changes(bool packed)
 }
 BOTH(fast_changes)
 
+/* From now on, whatever the guest receives that was made later has to be marked. */
+static void
+log_on(void)
+{
+	dirty_make(&t.dirty);
+	virtq_device_set_log(&t.f.port, t.dirty.log);
+	for (uint32_t q = 0; q < QUEUES; q++)
+		t.log_from[q] = get(&t.app[q].made);
+	set(&t.logged, 1);
+}
+
+/* Once it is off, nothing is marked any more.  The guest's thread may just be looking: the
+ * log is freed only when it has gone on. */
+static void
+log_off(uint32_t pairs)
+{
+	static uint8_t end[(RAM_D_ADDR + RAM_SIZE) / GUEST_LOG_PAGE / 8];
+
+	set(&t.logged, 0);
+	virtq_device_set_log(&t.f.port, NULL);
+	memcpy(end, t.dirty.bits, sizeof(end));
+	all_get_on(pairs);
+	if (memcmp(end, t.dirty.bits, sizeof(end)) != 0)
+		wrong();
+	for (uint32_t i = 0; i < 2 * pairs; i++)
+		if (!dirty_has_ring(&t.dirty, &t.f.vq[i]))
+			wrong();
+	dirty_free(&t.dirty);
+}
+
+/* No frame is lost and none comes twice, with a log, without one, or in between. */
+static void
+log_under_load(bool packed)
+{
+	begin(packed);
+	for (uint32_t i = 0; i < 12; i++) {
+		uint32_t pairs = 1 + i % PAIRS;
+
+		configure(1 + i % 3, QUEUES - i % 2);
+		fixture_pairs(&t.f, pairs);
+		log_on();
+		all_get_on(pairs);
+		log_off(pairs);
+	}
+	configure(QUEUES, QUEUES);
+	for (uint32_t i = 0; i < 300; i++) {
+		struct dirty next;
+
+		/* one log after the other, without a break */
+		dirty_make(&next);
+		virtq_device_set_log(&t.f.port, next.log);
+		if (i % 3 == 0)
+			virtq_device_set_log(&t.f.port, NULL);
+		dirty_free(&next);
+	}
+	virtq_device_set_log(&t.f.port, NULL);
+	end();
+}
+BOTH(log_under_load)
+
 CU_TestInfo traffic_tests[] = {
 	BOTH_TESTS("every combination under load", every_combination),
 	BOTH_TESTS("as fast as it goes", fast_changes),
+	BOTH_TESTS("dirty log on and off", log_under_load),
 	CU_TEST_INFO_NULL,
 };
