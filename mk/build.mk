@@ -9,7 +9,7 @@ STATIC := $(B)/librte_net_virtq.a
 DRIVER := drivers/net/virtq
 VERSION_MAP := $(wildcard $(DRIVER)/version.map)
 
-LIB_SRC := $(sort $(wildcard lib/mem/*.c lib/vring/*.c lib/ipc/*.c))
+LIB_SRC := $(sort $(wildcard lib/mem/*.c lib/vring/*.c lib/ipc/*.c lib/vhost/*.c))
 DRIVER_SRC := $(sort $(wildcard $(DRIVER)/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
 DRIVER_OBJ := $(DRIVER_SRC:%.c=$(B)/obj/%.o)
@@ -18,7 +18,7 @@ VDRIVER_SRC := $(sort $(wildcard lib/vdriver/*.c))
 VDRIVER_OBJ := $(VDRIVER_SRC:%.c=$(B)/obj/%.o)
 VDRIVER_INC := -Ilib/include -Ilib/vdriver
 
-LIB_INC := -Ilib/include -Ilib/mem -Ilib/vring -Ilib/ipc
+LIB_INC := -Ilib/include -Ilib/mem -Ilib/vring -Ilib/ipc -Ilib/vhost
 
 EXAMPLE_DIRS := $(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c))
 EXAMPLES := $(EXAMPLE_DIRS:%=$(B)/examples/%)

@@ -21,20 +21,23 @@ ROOMS = {
     "mem": (r"lib/mem/", ()),
     "vring": (r"lib/vring/", ("mem", "wire")),
     "ipc": (r"lib/ipc/", ("wire",)),
+    "vhost": (r"lib/vhost/", ("ipc", "wire")),
     "vdriver": (r"lib/vdriver/", ("wire",)),
     "api": (DRIVER + r"rte_eth_virtq\.h", ()),
     "compat": (DRIVER + r"compat\.h", ()),
     "examples": (r"examples/", ("api",)),
-    "driver": (DRIVER, ("compat", "api", "vring", "mem", "wire", "ipc")),
+    "driver": (DRIVER, ("compat", "api", "vring", "mem", "wire", "ipc", "vhost")),
     "vguest": (r"tests/vguest/", ("wire", "vdriver", "ipc")),
     "bench": (r"tests/bench/", ("wire",)),
-    "tests": (r"tests/", ("wire", "mem", "vring", "vdriver", "ipc", "driver", "vguest")),
+    "tests": (r"tests/", ("wire", "mem", "vring", "vdriver", "ipc", "vhost", "driver",
+                         "vguest")),
 }
 
 # One line of a file that no rule above sees, with the reason.
 FOREIGN = [
     (r"lib/", r"rte_|ethdev_|bus_|dev_driver|cmdline", "lib/ never includes DPDK"),
     (r"lib/include/virtq_ipc\.h", r"(?!stdint\.h)", "virtq_ipc.h includes <stdint.h> alone"),
+    (r"lib/include/vhost_user\.h", r"(?!stdint\.h)", "vhost_user.h includes <stdint.h> alone"),
     (r"lib/include/virtio_abi\.h", r"(?!stdint\.h)", "virtio_abi.h includes <stdint.h> alone"),
     (DRIVER + r"(?!virtq_front_ipc\.c)", r"virtq_ipc\.h|ipc_session\.h",
      "only virtq_front_ipc.c knows the ipc wire"),

@@ -45,6 +45,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "virtq runs on little-
 #define VIRTIO_NET_F_GUEST_USO6 55
 #define VIRTIO_NET_F_SPEED_DUPLEX 63
 
+/* Device status (2.1). */
+#define VIRTIO_STATUS_FEATURES_OK 8u
+
 /* Split virtqueue (2.6). */
 #define VRING_DESC_F_NEXT 1u
 #define VRING_DESC_F_WRITE 2u

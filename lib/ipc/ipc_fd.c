@@ -3,6 +3,7 @@
 
 #include "ipc_fd.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,4 +57,10 @@ ipc_fd_is_eventfd(int fd)
 	if (len < 0)
 		return true;
 	return len == sizeof(want) - 1 && !memcmp(is, want, sizeof(want) - 1);
+}
+
+bool
+ipc_fd_take_eventfd(int fd)
+{
+	return ipc_fd_is_eventfd(fd) && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0;
 }

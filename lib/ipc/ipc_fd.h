@@ -25,4 +25,9 @@ unsigned int ipc_sock_take_fds(struct msghdr *mh, int *fds, unsigned int max, bo
 /* Is this an eventfd?  Also true where there is no /proc that could tell. */
 bool ipc_fd_is_eventfd(int fd);
 
+/* Makes it non-blocking.  False if it is no eventfd: a write to a pipe or a socket could
+ * block the thread that calls the guest.  O_NONBLOCK is shared with the peer, which wants
+ * it too. */
+bool ipc_fd_take_eventfd(int fd);
+
 #endif /* VIRTQ_IPC_FD_H */

@@ -13,7 +13,6 @@
 
 #include "ipc_messages.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -78,13 +77,10 @@ handle_queue_fds(struct ipc_session *s, const void *payload, unsigned int nfds, 
 {
 	const struct virtq_ipc_queue_fds *q = payload;
 
-	for (unsigned int i = 0; i < nfds; i++) {
-		/* A write to a pipe or a socket could block the thread that calls the
-		 * guest.  O_NONBLOCK is shared with the device, which wants it too. */
-		if (!ipc_fd_is_eventfd(s->fds[i]) || fcntl(s->fds[i], F_SETFL, O_RDWR | O_NONBLOCK))
+	for (unsigned int i = 0; i < nfds; i++)
+		if (!ipc_fd_take_eventfd(s->fds[i]))
 			return ipc_err_set(err, VIRTQ_IPC_E_MALFORMED,
 					   "descriptor %u of QUEUE_FDS is not an eventfd", i);
-	}
 	for (uint32_t i = 0; i < q->count; i++) {
 		stage(&s->kick[q->first + i], &s->fds[2 * i]);
 		stage(&s->call[q->first + i], &s->fds[2 * i + 1]);

@@ -9,10 +9,17 @@
 
 #include "shm_map.h"
 
+/* A mapped region, shared by all memories that have it.  A region that stays while others
+ * come and go is not mapped again: the rings in it go on. */
+struct mapping {
+	uint32_t users; /* the control thread's */
+	struct shm_map map;
+	int fd; /* kept open: hugepages stay ours while they are mapped */
+};
+
 struct guest_mem_slots {
 	struct guest_mem mem; /* first: what callers see */
-	struct shm_map map[GUEST_MEM_MAX_REGIONS];
-	int fd[GUEST_MEM_MAX_REGIONS]; /* kept open: hugepages stay ours while they are mapped */
+	struct mapping *mapping[GUEST_MEM_MAX_REGIONS];
 };
 
 static bool
@@ -49,20 +56,71 @@ static int
 region_map(struct guest_mem_slots *s, const struct guest_mem_desc *d, int *fd, char *err,
 	   size_t err_size)
 {
-	uint32_t i = s->mem.count;
+	struct mapping *m = calloc(1, sizeof(*m));
 
-	if (shm_map(&s->map[i], *fd, d->fd_offset, d->size, 0, err, err_size) != 0)
+	if (!m) {
+		snprintf(err, err_size, "out of memory");
 		return -1;
-	s->mem.region[i] = (struct guest_region){
+	}
+	if (shm_map(&m->map, *fd, d->fd_offset, d->size, 0, err, err_size) != 0) {
+		free(m);
+		return -1;
+	}
+	m->users = 1;
+	m->fd = *fd;
+	*fd = -1;
+	s->mapping[s->mem.count] = m;
+	s->mem.region[s->mem.count++] = (struct guest_region){
 		.guest_addr = d->guest_addr,
 		.user_addr = d->user_addr,
 		.size = d->size,
-		.host = s->map[i].addr,
+		.host = m->map.addr,
 	};
-	s->fd[i] = *fd;
-	*fd = -1;
-	s->mem.count++;
 	return 0;
+}
+
+/* Says in err what is wrong with a region, and why. */
+static void
+region_error(const char *name, const struct guest_mem_desc *d, const char *why, char *err,
+	     size_t err_size)
+{
+	snprintf(err, err_size, "%s (0x%llx, %llu bytes): %s", name,
+		 (unsigned long long)d->guest_addr, (unsigned long long)d->size, why);
+}
+
+/* Checks and maps one more region, called `name` in the sentence. */
+static int
+region_add(struct guest_mem_slots *s, const char *name, const struct guest_mem_desc *d, int *fd,
+	   char *err, size_t err_size)
+{
+	char why[128];
+
+	if (!desc_is_valid(d))
+		snprintf(why, sizeof(why), "it is empty or wraps");
+	else if (overlaps(&s->mem, d))
+		snprintf(why, sizeof(why), "it overlaps another one");
+	else if (region_map(s, d, fd, why, sizeof(why)) == 0)
+		return 0;
+	region_error(name, d, why, err, err_size);
+	return -1;
+}
+
+static struct guest_mem_slots *
+slots_new(char *err, size_t err_size)
+{
+	struct guest_mem_slots *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		snprintf(err, err_size, "out of memory");
+	return s;
+}
+
+static struct guest_mem *
+count_error(unsigned int count, char *err, size_t err_size)
+{
+	snprintf(err, err_size, "%u memory regions: 1 to %u are possible", count,
+		 GUEST_MEM_MAX_REGIONS);
+	return NULL;
 }
 
 struct guest_mem *
@@ -70,36 +128,85 @@ guest_mem_new(const struct guest_mem_desc *desc, unsigned int count, int *fds, c
 	      size_t err_size)
 {
 	struct guest_mem_slots *s;
-	char why[128];
+	char name[32];
 
-	if (count == 0 || count > GUEST_MEM_MAX_REGIONS) {
-		snprintf(err, err_size, "%u memory regions: 1 to %u are possible", count,
-			 GUEST_MEM_MAX_REGIONS);
+	if (count == 0 || count > GUEST_MEM_MAX_REGIONS)
+		return count_error(count, err, err_size);
+	s = slots_new(err, err_size);
+	if (!s)
 		return NULL;
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s) {
-		snprintf(err, err_size, "out of memory");
-		return NULL;
-	}
 	for (unsigned int i = 0; i < count; i++) {
-		int bad = -1;
-
-		if (!desc_is_valid(&desc[i]))
-			snprintf(why, sizeof(why), "it is empty or wraps");
-		else if (overlaps(&s->mem, &desc[i]))
-			snprintf(why, sizeof(why), "it overlaps another one");
-		else
-			bad = region_map(s, &desc[i], &fds[i], why, sizeof(why));
-		if (bad) {
-			snprintf(err, err_size, "memory region %u (0x%llx, %llu bytes): %s", i,
-				 (unsigned long long)desc[i].guest_addr,
-				 (unsigned long long)desc[i].size, why);
+		snprintf(name, sizeof(name), "memory region %u", i);
+		if (region_add(s, name, &desc[i], &fds[i], err, err_size) != 0) {
 			guest_mem_free(&s->mem);
 			return NULL;
 		}
 	}
 	return &s->mem;
+}
+
+/* A memory that shares all regions of old but the one at `without`. */
+static struct guest_mem_slots *
+slots_share(const struct guest_mem *old, uint32_t without, char *err, size_t err_size)
+{
+	const struct guest_mem_slots *from = (const struct guest_mem_slots *)old;
+	struct guest_mem_slots *s = slots_new(err, err_size);
+
+	for (uint32_t i = 0; s && old && i < old->count; i++) {
+		if (i == without)
+			continue;
+		from->mapping[i]->users++;
+		s->mapping[s->mem.count] = from->mapping[i];
+		s->mem.region[s->mem.count++] = old->region[i];
+	}
+	return s;
+}
+
+struct guest_mem *
+guest_mem_add(const struct guest_mem *old, const struct guest_mem_desc *desc, int *fd, char *err,
+	      size_t err_size)
+{
+	struct guest_mem_slots *s;
+
+	if (old && old->count == GUEST_MEM_MAX_REGIONS)
+		return count_error(old->count + 1, err, err_size);
+	s = slots_share(old, UINT32_MAX, err, err_size);
+	if (!s)
+		return NULL;
+	if (region_add(s, "additional memory region", desc, fd, err, err_size) != 0) {
+		guest_mem_free(&s->mem);
+		return NULL;
+	}
+	return &s->mem;
+}
+
+struct guest_mem *
+guest_mem_remove(const struct guest_mem *old, const struct guest_mem_desc *desc, char *err,
+		 size_t err_size)
+{
+	struct guest_mem_slots *s;
+
+	for (uint32_t i = 0; old && i < old->count; i++) {
+		const struct guest_region *r = &old->region[i];
+
+		if (r->guest_addr != desc->guest_addr || r->size != desc->size ||
+		    r->user_addr != desc->user_addr)
+			continue;
+		s = slots_share(old, i, err, err_size);
+		return s ? &s->mem : NULL;
+	}
+	region_error("memory region to remove", desc, "there is no such region", err, err_size);
+	return NULL;
+}
+
+static void
+mapping_put(struct mapping *m)
+{
+	if (--m->users > 0)
+		return;
+	shm_unmap(&m->map);
+	close(m->fd);
+	free(m);
 }
 
 void
@@ -109,10 +216,8 @@ guest_mem_free(struct guest_mem *mem)
 
 	if (!mem)
 		return;
-	for (uint32_t i = 0; i < mem->count; i++) {
-		shm_unmap(&s->map[i]);
-		close(s->fd[i]);
-	}
+	for (uint32_t i = 0; i < mem->count; i++)
+		mapping_put(s->mapping[i]);
 	free(s);
 }
 
@@ -133,7 +238,7 @@ guest_mem_on_loss(const struct guest_mem *mem, void (*lost)(void *arg), void *ar
 	const struct guest_mem_slots *s = (const struct guest_mem_slots *)mem;
 
 	for (uint32_t i = 0; i < mem->count; i++)
-		shm_on_loss(&s->map[i], lost, arg);
+		shm_on_loss(&s->mapping[i]->map, lost, arg);
 }
 
 bool
@@ -142,7 +247,7 @@ guest_mem_lost(const struct guest_mem *mem)
 	const struct guest_mem_slots *s = (const struct guest_mem_slots *)mem;
 
 	for (uint32_t i = 0; i < mem->count; i++)
-		if (shm_lost(&s->map[i]))
+		if (shm_lost(&s->mapping[i]->map))
 			return true;
 	return false;
 }

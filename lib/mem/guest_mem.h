@@ -49,15 +49,32 @@ struct guest_mem {
 struct guest_mem *guest_mem_new(const struct guest_mem_desc *desc, unsigned int count, int *fds,
 				char *err, size_t err_size);
 
-/* Unmaps the regions and closes their fds; NULL is allowed.  No thread may still use
- * mem. */
+/*
+ * The regions of old (NULL: none) and one more, with the checks of guest_mem_new(); *fd is
+ * taken over and set to -1.  The regions of old are not mapped again: both memories share
+ * them, and are freed one by one in any order.  old stays as it is, also when NULL is
+ * returned, with one sentence in err.  One thread at a time for all memories that share
+ * regions, as for guest_mem_remove() and guest_mem_free().
+ */
+struct guest_mem *guest_mem_add(const struct guest_mem *old, const struct guest_mem_desc *desc,
+				int *fd, char *err, size_t err_size);
+
+/* The same without one region of old, that with guest_addr, size and user_addr of desc;
+ * NULL with one sentence in err if there is none.  The last one may go: then no address is
+ * in the memory. */
+struct guest_mem *guest_mem_remove(const struct guest_mem *old, const struct guest_mem_desc *desc,
+				   char *err, size_t err_size);
+
+/* Unmaps the regions that no other memory shares and closes their fds; NULL is allowed.
+ * No thread may still use mem. */
 void guest_mem_free(struct guest_mem *mem);
 
 /* Bytes of all regions. */
 uint64_t guest_mem_bytes(const struct guest_mem *mem);
 
 /* lost(arg) is called each time that a page of mem was found to have vanished, in a signal
- * handler of the thread that accessed it: it has to be async-signal-safe. */
+ * handler of the thread that accessed it: it has to be async-signal-safe.  A region that
+ * several memories share calls the last one that was set. */
 void guest_mem_on_loss(const struct guest_mem *mem, void (*lost)(void *arg), void *arg);
 
 /* True once a page of mem vanished (its file was truncated, or the hugepages ran out):
@@ -109,6 +126,23 @@ static inline uint8_t *
 guest_mem_user(const struct guest_mem *mem, uint64_t addr, uint64_t len)
 {
 	return guest_mem_find(mem, GUEST_USER, addr, len);
+}
+
+/* The way back: *gpa becomes the guest-physical address of a byte in mem; false if host is
+ * in no region. */
+static inline bool
+guest_mem_gpa(const struct guest_mem *mem, const void *host, uint64_t *gpa)
+{
+	for (uint32_t i = 0; i < mem->count; i++) {
+		const struct guest_region *r = &mem->region[i];
+		uint64_t off = (uintptr_t)host - (uintptr_t)r->host;
+
+		if (off < r->size) {
+			*gpa = r->guest_addr + off;
+			return true;
+		}
+	}
+	return false;
 }
 
 #endif /* VIRTQ_GUEST_MEM_H */

@@ -85,6 +85,9 @@ struct vhost_session_ops {
 	uint8_t (*set_status)(struct vhost_session *s, uint8_t status);
 	/* RESET_DEVICE, RESET_OWNER: all rings stop, their setup is forgotten. */
 	void (*reset)(struct vhost_session *s);
+	/* A message was refused with 1, by one of the above or by the session itself: one sentence
+	 * for the log.  NULL: nobody wants to know. */
+	void (*refused)(struct vhost_session *s, const char *why);
 	/* The session fails, and the front end is told so as soon as this returns: no thread may
 	 * access a ring again. */
 	void (*failing)(struct vhost_session *s);

@@ -216,7 +216,7 @@ def test_address_space_is_not_for_the_taking(setup):
     setup.check()
 
 
-def test_memory_limit_of_a_connector(lab):
+def test_memory_limit_of_all_guests(lab):
     """Each guest has what a port accepts, until there are too many of them."""
     pmd = Testpmd(lab, [f"eth_virtq{n}" for n in range(5)])
     pmd.start(forward=False)
@@ -224,7 +224,7 @@ def test_memory_limit_of_a_connector(lab):
     peers = [Peer(lab.socket, nid=n) for n in range(5)]
     said = [_remembers(peer, [most]) for peer in peers[:4]]
     assert said == [None] * 4
-    assert "of this connector" in _remembers(peers[4], [4096])
+    assert "of this application" in _remembers(peers[4], [4096])
     # the place of one that leaves is free
     peers[0].close()
     peers[4].close()

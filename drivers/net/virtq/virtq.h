@@ -68,7 +68,7 @@ struct virtq_ring {
 };
 
 /*
- * A virtqueue of the guest.  The control thread's, under the connector's lock; data
+ * A virtqueue of the guest.  The control thread's, under its lock; data
  * threads access `vring`, `next` and `lock` of those that are in a queue's `many`.
  */
 struct virtq_vq {
@@ -112,7 +112,7 @@ struct virtq_queue {
 	struct virtq_queue_stats stats __rte_cache_aligned;
 	uint32_t oversize_len; /* rx: of the last packet that was counted as oversize */
 
-	/* control thread's, under the connector's lock */
+	/* control thread's, under its lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
 	uint64_t broken;                                   /* rings, since the last reset */
 	bool scatter;                                      /* rx: a packet may take several mbufs */
@@ -123,6 +123,7 @@ struct virtq_queue {
 } __rte_cache_aligned;
 
 struct virtq_connector;
+struct virtq_control;
 struct virtq_peer;
 
 /* Events of a port, for xstats. */
@@ -133,7 +134,7 @@ struct virtq_port_counts {
 	uint64_t broken_rings;
 };
 
-/* dev_private.  The connector's lock guards all that changes after the probe. */
+/* dev_private.  The control thread's lock guards all that changes after the probe. */
 struct virtq_port {
 	TAILQ_ENTRY(virtq_port) next;
 	char name[RTE_ETH_NAME_MAX_LEN];
@@ -142,10 +143,11 @@ struct virtq_port {
 	uint32_t max_queues; /* each way, that the application may configure */
 	int lcore_id;        /* -1: anywhere */
 	bool rxfilter;
-	uint64_t mem_limit; /* bytes of its guest's memory; 0: VIRTQ_MEM_TABLE_RAM */
+	uint64_t mem_limit; /* bytes of its guest's memory; 0: the default */
 	uid_t uid;          /* a second user who may connect; (uid_t)-1: none */
+	struct virtq_control *control;
 	struct virtq_connector *connector;
-	struct vring_call *call;  /* the connector's; to interrupt guests */
+	struct vring_call *call;  /* the control thread's; to interrupt guests */
 	struct virtq_peer *peer;  /* NULL: no device connected */
 	struct ipc_budget budget; /* of its peers, one after the other */
 	bool started;             /* by the application */

@@ -4,88 +4,73 @@
 #include "virtq_connector.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <rte_lcore.h>
-
+#include "ipc_dialer.h"
 #include "ipc_listener.h"
 #include "ipc_peer.h"
-#include "sigbus_guard.h"
-#include "virtq_device.h"
+#include "virtq_control.h"
 #include "virtq_front.h"
-#include "vring_call.h"
 
 /* Connections that have not named a port yet; one more ends the oldest of them. */
 #define VIRTQ_MAX_PENDING 32u
 /* How long nothing is accepted after the process ran out of fds. */
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
-/* How often ports are checked for what guests and peers can break. */
-#define VIRTQ_CHECK_MS 1000u
 /* Errors that are remembered, so that each is logged once. */
 #define VIRTQ_MAX_LOGGED 16u
 #define VIRTQ_LOGGED_LEN 240u
-/* Address space is not memory: a client can send files of any length that take none.  The
- * memory of one guest, and of all guests of a connector, in times of this machine's RAM,
- * unless ports have a mem_limit; and in bytes, half of the address space. */
-#define VIRTQ_MEM_TABLE_RAM 4u
-#define VIRTQ_MEM_CONNECTOR_RAM 16u
-#define VIRTQ_MEM_MAX (1ull << 46)
 
 struct virtq_connector {
+	struct virtq_watch watch; /* first: of the listener or the dialer */
 	TAILQ_ENTRY(virtq_connector) next;
-	pthread_mutex_t lock;
-	pthread_cond_t called;               /* `calling` was cleared */
+	struct virtq_control *control;
+	struct virtq_chore chore;
 	const struct virtq_front_ops *front; /* of all its peers */
-	struct ipc_listener *listener;
+	struct ipc_listener *listener;       /* or dialer: the other one is NULL */
+	struct ipc_dialer *dialer;
 	uid_t uid;
-	int epfd;
-	int wake_fd;
-	struct vring_call *call;
-	pthread_t thread;
 	unsigned int users; /* ports, under connectors_lock */
-	bool stop;
-	bool orphan; /* its own thread removed the last port, and frees it */
 	bool accept_paused;
 	uint64_t accept_resume_ms;
 	struct ipc_budget accepts;
-	struct virtq_port *calling; /* for which the application's callback runs */
-	TAILQ_HEAD(, virtq_port) ports;
 	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
 	char logged[VIRTQ_MAX_LOGGED][VIRTQ_LOGGED_LEN];
 	unsigned int logged_next;
 	struct virtq_log_limit log;
-	uint64_t checked_ms;
-	uint64_t watchdog_ms;
 };
 
 static TAILQ_HEAD(, virtq_connector) connectors = TAILQ_HEAD_INITIALIZER(connectors);
 static pthread_mutex_t connectors_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* A device that is refused connects again every cinterval seconds. */
+static const char *
+path_of(const struct virtq_connector *c)
+{
+	return c->dialer ? ipc_dialer_path(c->dialer) : ipc_listener_path(c->listener);
+}
+
+/* A peer that is refused connects again and again. */
 static void
-log_once(struct virtq_connector *c, const char *text)
+log_once(struct virtq_connector *c, uint32_t level, const char *text)
 {
 	for (unsigned int i = 0; i < VIRTQ_MAX_LOGGED; i++)
 		if (strcmp(c->logged[i], text) == 0)
 			return;
 	snprintf(c->logged[c->logged_next], VIRTQ_LOGGED_LEN, "%s", text);
 	c->logged_next = (c->logged_next + 1) % VIRTQ_MAX_LOGGED;
-	if (c->listener && virtq_may_log(&c->log, ipc_listener_path(c->listener)))
-		VIRTQ_LOG(ERR, "%s: %s", ipc_listener_path(c->listener), text);
+	if (virtq_may_log(&c->log, path_of(c)))
+		rte_log(level, virtq_logtype, "virtq: %s: %s\n", path_of(c), text);
 }
 
-/* Logs why the connection ended, and frees the peer.  Control thread, or after its end. */
+/* Logs why the connection ended, and frees the peer. */
 static void
 peer_drop(struct virtq_peer *peer)
 {
 	struct virtq_connector *c = peer->connector;
+	const char *what = c->front->peer_is;
 	bool failed;
 	const char *why = peer->ops->why(peer, &failed);
 
@@ -94,15 +79,16 @@ peer_drop(struct virtq_peer *peer)
 		ipc_budget_spend(&peer->port->budget, IPC_COST_RINGS, virtq_now_ms());
 
 	if (peer->port && failed)
-		VIRTQ_PORT_LOG(ERR, peer->port, "device disconnected: %s", why);
+		VIRTQ_PORT_LOG(ERR, peer->port, "%s disconnected: %s", what, why);
 	else if (peer->port)
-		VIRTQ_PORT_LOG(INFO, peer->port, "device disconnected: %s", why);
+		VIRTQ_PORT_LOG(INFO, peer->port, "%s disconnected: %s", what, why);
 	else if (failed)
-		log_once(c, why);
+		log_once(c, RTE_LOG_ERR, why);
 	TAILQ_REMOVE(&c->peers, peer, next);
-	/* if a forked child holds the socket open, close() does not remove it from epoll */
-	epoll_ctl(c->epfd, EPOLL_CTL_DEL, peer->fd, NULL);
+	virtq_control_unwatch(c->control, peer->fd);
 	peer->ops->close(peer);
+	if (c->dialer)
+		ipc_dialer_again(c->dialer);
 }
 
 bool
@@ -122,65 +108,21 @@ virtq_connector_port(struct virtq_connector *c, uint32_t nid)
 {
 	struct virtq_port *port;
 
-	TAILQ_FOREACH (port, &c->ports, next)
-		if (port->nid == nid)
+	TAILQ_FOREACH (port, virtq_control_ports(c->control), next)
+		if (port->connector == c && port->nid == nid)
 			return port;
 	return NULL;
 }
 
-static uint64_t
-ram_times(uint64_t times)
+struct virtq_port *
+virtq_connector_first_port(struct virtq_connector *c)
 {
-	uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	struct virtq_port *port;
 
-	return RTE_MIN(times * ram, VIRTQ_MEM_MAX);
-}
-
-static uint64_t
-mib(uint64_t bytes)
-{
-	return bytes / (1u << 20) + (bytes % (1u << 20) != 0);
-}
-
-/* Of all guests of a connector: what its ports were given, if that is more. */
-static uint64_t
-mem_limit_all(const struct virtq_connector *c)
-{
-	const struct virtq_port *port;
-	uint64_t given = 0;
-
-	TAILQ_FOREACH (port, &c->ports, next)
-		given += port->mem_limit;
-	return RTE_MAX(given, ram_times(VIRTQ_MEM_CONNECTOR_RAM));
-}
-
-int
-virtq_connector_mem_allowed(const struct virtq_port *port, uint64_t bytes, char *err,
-			    size_t err_size)
-{
-	const struct virtq_connector *c = port->connector;
-	uint64_t limit = port->mem_limit ? port->mem_limit : ram_times(VIRTQ_MEM_TABLE_RAM);
-	const struct virtq_port *other;
-	uint64_t all = bytes;
-
-	if (bytes > limit) {
-		snprintf(err, err_size,
-			 "the guest has %" PRIu64 " MiB of memory, and %s accepts %" PRIu64
-			 ": start the application with mem_limit=%" PRIu64 " for this port",
-			 mib(bytes), port->name, limit >> 20, mib(bytes));
-		return -1;
-	}
-	TAILQ_FOREACH (other, &c->ports, next)
-		if (other != port && other->mem)
-			all += guest_mem_bytes(other->mem);
-	limit = mem_limit_all(c);
-	if (all <= limit)
-		return 0;
-	snprintf(err, err_size,
-		 "the guests of this connector would have %" PRIu64 " MiB of memory, and %" PRIu64
-		 " are accepted: give each port the mem_limit= that its guest needs",
-		 mib(all), limit >> 20);
-	return -1;
+	TAILQ_FOREACH (port, virtq_control_ports(c->control), next)
+		if (port->connector == c)
+			return port;
+	return NULL;
 }
 
 /* Connected, but has not named a port. */
@@ -210,12 +152,42 @@ make_room(struct virtq_connector *c)
 	peer_drop(oldest);
 }
 
+static void peer_ready(struct virtq_watch *w);
+
 static int
 peer_watch(struct virtq_peer *peer)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = peer};
+	peer->watch.ready = peer_ready;
+	return virtq_control_watch(peer->connector->control, peer->fd, &peer->watch);
+}
 
-	return epoll_ctl(peer->connector->epfd, EPOLL_CTL_ADD, peer->fd, &ev);
+/* The only port of the connector is this peer's, unless another one has it. */
+static int
+peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
+{
+	struct virtq_port *port = virtq_connector_first_port(c);
+	struct ucred other = {0};
+	char text[128];
+
+	if (!port) {
+		peer->ops->fail(peer, VIRTQ_GONE, NULL);
+		return -1;
+	}
+	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
+		(void)ipc_peer_cred(port->peer->fd, &other);
+		snprintf(text, sizeof(text),
+			 "a second %s was refused: process %d is connected to %s",
+			 c->front->peer_is, (int)other.pid, port->name);
+		peer->ops->fail(peer, VIRTQ_BUSY, text);
+		return -1;
+	}
+	(void)ipc_peer_cred(peer->fd, &other);
+	peer->port = port;
+	port->peer = peer;
+	port->count.connects++;
+	VIRTQ_PORT_LOG(INFO, port, "%s connected (process %d)", c->front->peer_is, (int)other.pid);
+	memset(c->logged, 0, sizeof(c->logged));
+	return 0;
 }
 
 /* Takes the fd over, also on failure. */
@@ -236,36 +208,68 @@ peer_add(struct virtq_connector *c, int fd)
 	} else if (peer_watch(peer) != 0) {
 		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of epoll watches");
 		peer_drop(peer);
+	} else if (c->front->one_port && peer_attach(c, peer) != 0) {
+		peer_drop(peer);
 	}
 }
 
-/* Stops to accept for some milliseconds, or goes on. */
+/* Accepts nothing for some milliseconds. */
 static void
-listener_watch(struct virtq_connector *c, uint64_t pause_ms)
+accept_pause(struct virtq_connector *c, uint64_t ms)
 {
-	bool on = pause_ms == 0;
-	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = c};
-
-	epoll_ctl(c->epfd, EPOLL_CTL_MOD, ipc_listener_fd(c->listener), &ev);
-	c->accept_paused = !on;
-	c->accept_resume_ms = virtq_now_ms() + pause_ms;
+	virtq_control_unwatch(c->control, ipc_listener_fd(c->listener));
+	c->accept_paused = true;
+	c->accept_resume_ms = virtq_now_ms() + ms;
 }
 
 static void
-on_listener(struct virtq_connector *c)
+accept_resume(struct virtq_connector *c)
 {
-	int fd = c->listener ? ipc_listener_accept(c->listener) : -EAGAIN;
+	c->accept_paused = virtq_control_watch(c->control, ipc_listener_fd(c->listener),
+					       &c->watch) != 0;
+	c->accept_resume_ms = virtq_now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
+}
+
+static void
+listener_ready(struct virtq_watch *w)
+{
+	struct virtq_connector *c = (struct virtq_connector *)w;
+	int fd = ipc_listener_accept(c->listener);
 	uint64_t now = virtq_now_ms();
 
 	if (fd >= 0) {
 		peer_add(c, fd);
 		ipc_budget_spend(&c->accepts, IPC_COST_CONNECT, now);
 		if (ipc_budget_wait(&c->accepts, now) > 0)
-			listener_watch(c, ipc_budget_wait(&c->accepts, now));
+			accept_pause(c, ipc_budget_wait(&c->accepts, now));
 	} else if (ipc_accept_exhausted(fd)) {
-		log_once(c, "the process has no file descriptors left for a new device: "
-			    "raise its limit (ulimit -n)");
-		listener_watch(c, VIRTQ_ACCEPT_PAUSE_MS);
+		log_once(c, RTE_LOG_ERR,
+			 "the process has no file descriptors left for a new device: "
+			 "raise its limit (ulimit -n)");
+		accept_pause(c, VIRTQ_ACCEPT_PAUSE_MS);
+	}
+}
+
+static void
+dialer_ready(struct virtq_watch *w)
+{
+	ipc_dialer_changed(((struct virtq_connector *)w)->dialer);
+}
+
+/* Connects to the socket, if it is time. */
+static void
+dial(struct virtq_connector *c, uint64_t now)
+{
+	int fd = ipc_dialer_connect(c->dialer, now);
+	char text[128];
+
+	if (fd >= 0) {
+		peer_add(c, fd);
+	} else if (fd == -ENOENT) {
+		log_once(c, RTE_LOG_INFO, "does not exist: waiting for it to appear");
+	} else if (fd != -EAGAIN) {
+		snprintf(text, sizeof(text), "cannot connect (%s): trying again", strerror(-fd));
+		log_once(c, RTE_LOG_INFO, text);
 	}
 }
 
@@ -274,7 +278,7 @@ on_listener(struct virtq_connector *c)
 static void
 peer_pause(struct virtq_peer *peer)
 {
-	epoll_ctl(peer->connector->epfd, EPOLL_CTL_DEL, peer->fd, NULL);
+	virtq_control_unwatch(peer->connector->control, peer->fd);
 	peer->paused = true;
 }
 
@@ -294,8 +298,10 @@ peer_wait(const struct virtq_peer *peer, uint64_t now)
 }
 
 static void
-on_peer(struct virtq_connector *c, struct virtq_peer *peer)
+peer_ready(struct virtq_watch *w)
 {
+	struct virtq_peer *peer = (struct virtq_peer *)w;
+	struct virtq_connector *c = peer->connector;
 	bool had_port = peer->port != NULL;
 	int ret = peer->ops->is_dead(peer) ? -1 : peer->ops->input(peer);
 
@@ -315,63 +321,15 @@ on_peer(struct virtq_connector *c, struct virtq_peer *peer)
 		peer_pause(peer);
 }
 
-/* Finds what guests and peers broke, and does what data threads left to this one. */
-static void
-check_ports(struct virtq_connector *c)
-{
-	struct virtq_port *port;
-
-	TAILQ_FOREACH (port, &c->ports, next)
-		if (port->peer)
-			port->peer->ops->check(port->peer);
-}
-
-static void
-on_event(struct virtq_connector *c, const struct epoll_event *ev)
-{
-	eventfd_t ignored;
-
-	if (!ev->data.ptr) {
-		(void)eventfd_read(c->wake_fd, &ignored);
-		check_ports(c);
-	} else if (ev->data.ptr == (void *)c) {
-		on_listener(c);
-	} else {
-		on_peer(c, ev->data.ptr);
-	}
-}
-
-/* Finds another handler in the place of ours. */
-static void
-check_process(struct virtq_connector *c)
-{
-	if (sigbus_guard_check() != 0)
-		log_once(c, "the handler of SIGBUS changes again and again: a peer that "
-			    "truncates its memory can now end this process");
-}
-
 /* All that is due. */
 static void
-housekeeping(struct virtq_connector *c)
+chore_run(struct virtq_chore *chore, uint64_t now)
 {
+	struct virtq_connector *c = RTE_PTR_SUB(chore, offsetof(struct virtq_connector, chore));
 	struct virtq_peer *peer, *tmp;
-	struct virtq_port *port;
-	uint64_t now = virtq_now_ms();
 
 	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
-		listener_watch(c, 0);
-	if (now >= c->checked_ms + VIRTQ_CHECK_MS) {
-		c->checked_ms = now;
-		check_process(c);
-		check_ports(c);
-		TAILQ_FOREACH (port, &c->ports, next)
-			virtq_device_check_call_fds(port);
-	}
-	if (now >= c->watchdog_ms + VIRTQ_WATCHDOG_MS) {
-		c->watchdog_ms = now;
-		TAILQ_FOREACH (port, &c->ports, next)
-			virtq_device_watchdog(port);
-	}
+		accept_resume(c);
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
 		if (is_pending(peer) && now >= peer->deadline_ms)
@@ -381,145 +339,89 @@ housekeeping(struct virtq_connector *c)
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
+	if (c->dialer && TAILQ_EMPTY(&c->peers) && now >= ipc_dialer_due(c->dialer))
+		dial(c, now);
 }
 
-/* Milliseconds until something is due in housekeeping(); -1: nothing will be. */
-static int
-next_wait(struct virtq_connector *c)
+static uint64_t
+chore_due(struct virtq_chore *chore, uint64_t now)
 {
-	uint64_t now = virtq_now_ms(), until = UINT64_MAX;
-	struct virtq_peer *peer;
-	struct virtq_port *port;
+	struct virtq_connector *c = RTE_PTR_SUB(chore, offsetof(struct virtq_connector, chore));
+	uint64_t until = c->accept_paused ? c->accept_resume_ms : UINT64_MAX;
+	const struct virtq_peer *peer;
 
-	if (c->accept_paused)
-		until = c->accept_resume_ms;
 	TAILQ_FOREACH (peer, &c->peers, next) {
 		if (is_pending(peer))
 			until = RTE_MIN(until, peer->deadline_ms);
 		if (peer->paused)
 			until = RTE_MIN(until, now + peer_wait(peer, now));
 	}
-	TAILQ_FOREACH (port, &c->ports, next)
-		if (port->running)
-			until = RTE_MIN(until, now + VIRTQ_WATCHDOG_MS);
-	if (until == UINT64_MAX)
-		return -1;
-	return until > now ? (int)(until - now) : 0;
-}
-
-/* Calls the application's callbacks, without the lock: they may call the driver. */
-static void
-report_events(struct virtq_connector *c)
-{
-	struct virtq_port *port;
-
-	for (;;) {
-		bool lsc, queues;
-		struct rte_eth_dev *dev;
-
-		TAILQ_FOREACH (port, &c->ports, next)
-			if (port->lsc_pending || port->queues_pending)
-				break;
-		if (!port)
-			return;
-		lsc = port->lsc_pending;
-		queues = port->queues_pending;
-		port->lsc_pending = port->queues_pending = false;
-		dev = &rte_eth_devices[port->port_id];
-		c->calling = port;
-		pthread_mutex_unlock(&c->lock);
-		if (lsc)
-			rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
-		if (queues)
-			rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_QUEUE_STATE, NULL);
-		pthread_mutex_lock(&c->lock);
-		c->calling = NULL;
-		pthread_cond_broadcast(&c->called);
-	}
+	if (c->dialer && TAILQ_EMPTY(&c->peers))
+		until = RTE_MIN(until, ipc_dialer_due(c->dialer));
+	return until;
 }
 
 static void
 connector_free(struct virtq_connector *c)
 {
-	while (!TAILQ_EMPTY(&c->peers))
-		peer_drop(TAILQ_FIRST(&c->peers));
 	ipc_listener_close(c->listener);
-	if (c->epfd >= 0)
-		close(c->epfd);
-	if (c->wake_fd >= 0)
-		close(c->wake_fd);
-	vring_call_put(c->call);
-	pthread_cond_destroy(&c->called);
-	pthread_mutex_destroy(&c->lock);
+	ipc_dialer_free(c->dialer);
 	free(c);
 }
 
-static VIRTQ_THREAD_RET
-control_thread(void *arg)
+/* Opens the socket or the way to it; 0, or -1 after a log line. */
+static int
+connector_open(struct virtq_connector *c, const char *path, bool client, const char *port_name)
 {
-	struct virtq_connector *c = arg;
-	bool orphan;
+	struct ipc_err err;
 
-	pthread_mutex_lock(&c->lock);
-	while (!c->stop) {
-		int wait = next_wait(c);
-		struct epoll_event ev;
-		int n;
-
-		pthread_mutex_unlock(&c->lock);
-		/* one event a round: its handler may free what another event points to */
-		n = epoll_wait(c->epfd, &ev, 1, wait);
-		pthread_mutex_lock(&c->lock);
-		if (n == 1)
-			on_event(c, &ev);
-		housekeeping(c);
-		report_events(c);
+	if (client) {
+		c->dialer = ipc_dialer_new(path, c->front->sock_type);
+		if (!c->dialer)
+			VIRTQ_LOG(ERR, "%s: connector: %s", port_name, strerror(errno));
+		c->watch.ready = dialer_ready;
+		return c->dialer ? 0 : -1;
 	}
-	orphan = c->orphan;
-	pthread_mutex_unlock(&c->lock);
-	if (orphan)
-		connector_free(c);
-	return 0;
+	c->listener = ipc_listener_open(path, c->front->sock_type, c->uid, &err);
+	if (!c->listener)
+		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
+	c->watch.ready = listener_ready;
+	return c->listener ? 0 : -1;
 }
 
 static int
-watch(struct virtq_connector *c, int fd, void *ptr)
+fd_of(const struct virtq_connector *c)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = ptr};
-
-	return epoll_ctl(c->epfd, EPOLL_CTL_ADD, fd, &ev);
+	return c->dialer ? ipc_dialer_fd(c->dialer) : ipc_listener_fd(c->listener);
 }
 
 static struct virtq_connector *
-connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
-	      const char *port_name)
+connector_new(struct virtq_control *control, const struct virtq_port *port, const char *path,
+	      bool client, const struct virtq_front_ops *front)
 {
 	struct virtq_connector *c = calloc(1, sizeof(*c));
-	struct ipc_err err;
+	int ret;
 
 	if (!c)
 		return NULL;
-	TAILQ_INIT(&c->ports);
 	TAILQ_INIT(&c->peers);
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->called, NULL);
+	c->control = control;
 	c->front = front;
-	c->uid = uid;
-	c->epfd = epoll_create1(EPOLL_CLOEXEC);
-	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->call = vring_call_get(c->wake_fd);
+	c->uid = port->uid;
+	c->chore.run = chore_run;
+	c->chore.due = chore_due;
 	ipc_budget_init(&c->accepts, virtq_now_ms());
-	c->listener = ipc_listener_open(path, front->sock_type, uid, &err);
-	if (!c->listener) {
-		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
+	if (connector_open(c, path, client, port->name) != 0) {
 		connector_free(c);
 		return NULL;
 	}
-	if (c->epfd < 0 || c->wake_fd < 0 || !c->call || watch(c, c->wake_fd, NULL) != 0 ||
-	    watch(c, ipc_listener_fd(c->listener), c) != 0 ||
-	    virtq_thread_create(&c->thread, "virtq-ctrl", control_thread, c) != 0) {
-		VIRTQ_LOG(ERR, "%s: connector %s: no control thread: %s", port_name, path,
-			  strerror(errno));
+	virtq_control_lock(control);
+	ret = virtq_control_watch(control, fd_of(c), &c->watch);
+	if (ret == 0)
+		virtq_control_add_chore(control, &c->chore);
+	virtq_control_unlock(control);
+	if (ret != 0) {
+		VIRTQ_LOG(ERR, "%s: connector: %s", port->name, strerror(-ret));
 		connector_free(c);
 		return NULL;
 	}
@@ -527,112 +429,99 @@ connector_new(const char *path, const struct virtq_front_ops *front, uid_t uid,
 	return c;
 }
 
-/* One port less.  After the last one the connector is off the list, and its path is free
- * for a new one.  Returns whether it was the last. */
-static bool
+/* One port less; the last one ends the connector, and its path is free for a new one. */
+static void
 connector_leave(struct virtq_connector *c)
 {
-	bool last;
-
-	pthread_mutex_lock(&connectors_lock);
-	last = --c->users == 0;
-	if (last) {
-		TAILQ_REMOVE(&connectors, c, next);
-		pthread_mutex_lock(&c->lock);
-		epoll_ctl(c->epfd, EPOLL_CTL_DEL, ipc_listener_fd(c->listener), NULL);
-		ipc_listener_close(c->listener);
-		c->listener = NULL;
-		c->accept_paused = false;
-		pthread_mutex_unlock(&c->lock);
-	}
-	pthread_mutex_unlock(&connectors_lock);
-	return last;
-}
-
-/* Ends the thread and frees the connector, which has no port.  No lock may be held: the
- * thread may be in a callback that takes it. */
-static void
-connector_end(struct virtq_connector *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->stop = true;
-	c->orphan = pthread_equal(pthread_self(), c->thread);
-	pthread_mutex_unlock(&c->lock);
-	if (c->orphan) {
-		pthread_detach(c->thread);
+	if (--c->users > 0)
 		return;
-	}
-	(void)eventfd_write(c->wake_fd, 1);
-	pthread_join(c->thread, NULL);
+	TAILQ_REMOVE(&connectors, c, next);
+	virtq_control_lock(c->control);
+	virtq_control_unwatch(c->control, fd_of(c));
+	virtq_control_remove_chore(c->control, &c->chore);
+	while (!TAILQ_EMPTY(&c->peers))
+		peer_drop(TAILQ_FIRST(&c->peers));
+	virtq_control_unlock(c->control);
 	connector_free(c);
 }
 
-/* Puts the control thread on the processors of lcore_id, or, if the application does not
- * use that lcore, on the processor of that number. */
+/* Whether the port may use the connector. */
 static int
-pin(struct virtq_connector *c, const struct virtq_port *port)
+port_fits(struct virtq_connector *c, const struct virtq_port *port,
+	  const struct virtq_front_ops *front)
 {
-	cpu_set_t set = rte_lcore_cpuset((unsigned int)port->lcore_id);
-	int ret;
+	const struct virtq_port *other = virtq_connector_first_port(c);
 
-	if (CPU_COUNT(&set) == 0)
-		CPU_SET(port->lcore_id, &set);
-	ret = pthread_setaffinity_np(c->thread, sizeof(set), &set);
-	if (ret != 0)
-		VIRTQ_LOG(ERR,
-			  "%s: lcore_id=%d: this process may not run there (%s): give the number "
-			  "of a processor it may use, or leave lcore_id out",
-			  port->name, port->lcore_id, strerror(ret));
-	return -ret;
-}
-
-int
-virtq_connector_add(struct virtq_port *port, const char *path, const struct virtq_front_ops *front)
-{
-	struct virtq_connector *c;
-	const struct virtq_port *other;
-	int ret = 0;
-
-	pthread_mutex_lock(&connectors_lock);
-	TAILQ_FOREACH (c, &connectors, next)
-		if (strcmp(ipc_listener_path(c->listener), path) == 0)
-			break;
-	if (!c)
-		c = connector_new(path, front, port->uid, port->name);
-	if (c)
-		c->users++;
-	pthread_mutex_unlock(&connectors_lock);
-	if (!c)
-		return -EIO;
-	pthread_mutex_lock(&c->lock);
-	other = virtq_connector_port(c, port->nid);
 	if (c->front != front) {
 		VIRTQ_LOG(ERR, "%s: connector %s speaks %s: give the port a path of its own",
-			  port->name, path, c->front->name);
-		ret = -EINVAL;
-	} else if (other) {
+			  port->name, path_of(c), c->front->name);
+		return -EINVAL;
+	}
+	if (front->one_port && other) {
+		VIRTQ_LOG(ERR, "%s: iface=%s is %s's: give each port its own", port->name,
+			  path_of(c), other->name);
+		return -EEXIST;
+	}
+	other = virtq_connector_port(c, port->nid);
+	if (other) {
 		VIRTQ_LOG(ERR, "%s: nid=%u on connector %s is %s's: give each port its own",
-			  port->name, port->nid, path, other->name);
-		ret = -EEXIST;
-	} else if (port->uid != (uid_t)-1 && port->uid != c->uid) {
+			  port->name, port->nid, path_of(c), other->name);
+		return -EEXIST;
+	}
+	if (port->uid != (uid_t)-1 && port->uid != c->uid) {
 		VIRTQ_LOG(ERR,
 			  "%s: uid=%u: the connector %s was made without it: give uid= to the "
 			  "first of its ports",
-			  port->name, port->uid, path);
-		ret = -EINVAL;
-	} else if (port->lcore_id >= 0) {
-		ret = pin(c, port);
+			  port->name, port->uid, path_of(c));
+		return -EINVAL;
 	}
+	return 0;
+}
+
+/* Adds the port to the connector at path, which the first one makes. */
+static int
+connector_join(struct virtq_control *control, struct virtq_port *port, const char *path,
+	       bool client, const struct virtq_front_ops *front)
+{
+	struct virtq_connector *c;
+	int ret;
+
+	TAILQ_FOREACH (c, &connectors, next)
+		if (strcmp(path_of(c), path) == 0)
+			break;
+	if (!c)
+		c = connector_new(control, port, path, client, front);
+	if (!c)
+		return -EIO;
+	c->users++;
+	virtq_control_lock(control);
+	ret = port_fits(c, port, front);
 	if (ret == 0) {
 		port->connector = c;
-		port->call = c->call;
-		for (uint32_t i = 0; i < port->max_queues; i++)
-			port->rxq[i].wake_fd = port->txq[i].wake_fd = c->wake_fd;
-		TAILQ_INSERT_TAIL(&c->ports, port, next);
+		ret = virtq_control_add_port(control, port);
 	}
-	pthread_mutex_unlock(&c->lock);
-	if (ret != 0 && connector_leave(c))
-		connector_end(c);
+	if (ret != 0)
+		port->connector = NULL;
+	virtq_control_unlock(control);
+	if (ret != 0)
+		connector_leave(c);
+	return ret;
+}
+
+int
+virtq_connector_add(struct virtq_port *port, const char *path, bool client,
+		    const struct virtq_front_ops *front)
+{
+	struct virtq_control *control = virtq_control_get(port->name);
+	int ret;
+
+	if (!control)
+		return -EIO;
+	pthread_mutex_lock(&connectors_lock);
+	ret = connector_join(control, port, path, client, front);
+	pthread_mutex_unlock(&connectors_lock);
+	if (ret != 0)
+		virtq_control_put(control);
 	return ret;
 }
 
@@ -646,31 +535,32 @@ disconnect(struct virtq_port *port, const char *text)
 		return;
 	peer->ops->fail(peer, VIRTQ_GONE, text);
 	peer->ops->detach(peer);
-	(void)eventfd_write(port->connector->wake_fd, 1);
+	virtq_control_wake(port->control);
 }
 
 void
 virtq_connector_remove(struct virtq_port *port)
 {
+	struct virtq_control *control = port->control;
 	struct virtq_connector *c = port->connector;
 
-	pthread_mutex_lock(&c->lock);
+	virtq_control_lock(control);
 	disconnect(port, "the port was closed by its application");
-	TAILQ_REMOVE(&c->ports, port, next);
-	while (c->calling == port && !pthread_equal(pthread_self(), c->thread))
-		pthread_cond_wait(&c->called, &c->lock);
+	virtq_control_remove_port(control, port);
 	port->connector = NULL;
-	pthread_mutex_unlock(&c->lock);
-	if (connector_leave(c))
-		connector_end(c);
+	virtq_control_unlock(control);
+	pthread_mutex_lock(&connectors_lock);
+	connector_leave(c);
+	pthread_mutex_unlock(&connectors_lock);
+	virtq_control_put(control);
 }
 
 void
 virtq_connector_disconnect(struct virtq_port *port)
 {
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	disconnect(port, "the port was reset by its application");
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 }
 
 void
@@ -680,7 +570,7 @@ virtq_connector_link_changed(struct virtq_port *port)
 
 	/* a peer that cannot be sent to is dropped by the control thread */
 	if (peer && !peer->ops->is_dead(peer) && peer->ops->link(peer) != 0)
-		(void)eventfd_write(port->connector->wake_fd, 1);
+		virtq_control_wake(port->control);
 }
 
 int
@@ -688,29 +578,17 @@ virtq_connector_announce(struct virtq_port *port)
 {
 	int ret = -ENOTCONN;
 
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	if (port->peer)
 		ret = port->peer->ops->announce(port->peer);
 	if (port->peer && port->peer->ops->is_dead(port->peer))
-		(void)eventfd_write(port->connector->wake_fd, 1);
-	virtq_connector_unlock(port);
+		virtq_control_wake(port->control);
+	virtq_control_unlock(port->control);
 	return ret;
-}
-
-void
-virtq_connector_lock(struct virtq_port *port)
-{
-	pthread_mutex_lock(&port->connector->lock);
-}
-
-void
-virtq_connector_unlock(struct virtq_port *port)
-{
-	pthread_mutex_unlock(&port->connector->lock);
 }
 
 const char *
 virtq_connector_path(const struct virtq_port *port)
 {
-	return ipc_listener_path(port->connector->listener);
+	return path_of(port->connector);
 }

@@ -5,9 +5,9 @@
 #define VIRTQ_CONNECTOR_H
 
 /*
- * virtq_connector.h - a connector: a socket in the file system, the control thread that
- * owns it, the ports that share it and the peers connected to it.  Any thread of the
- * application, but no data thread, unless noted otherwise.
+ * virtq_connector.h - a connector: a socket in the file system, to which peers connect or
+ * which this side connects to, the ports that share it and the peers at its other end.
+ * Any thread of the application, but no data thread, unless noted otherwise.
  */
 
 #include "virtq.h"
@@ -16,9 +16,10 @@ struct virtq_front_ops;
 
 /*
  * Adds a port to the connector at path; the first port makes the connector, with that
- * front.  Returns 0, or -errno after a log line that says what to do.
+ * front: a listener, or, with client, one that connects to a listener.  Returns 0, or
+ * -errno after a log line that says what to do.
  */
-int virtq_connector_add(struct virtq_port *port, const char *path,
+int virtq_connector_add(struct virtq_port *port, const char *path, bool client,
 			const struct virtq_front_ops *front);
 
 /* Removes a port: ends its connection, releases its rings and memory, and waits for the end
@@ -32,23 +33,15 @@ void virtq_connector_disconnect(struct virtq_port *port);
 /* rte_eth_virtq_announce() for a port: 0 or -errno. */
 int virtq_connector_announce(struct virtq_port *port);
 
-void virtq_connector_lock(struct virtq_port *port);
-void virtq_connector_unlock(struct virtq_port *port);
+/* With the lock held. */
 const char *virtq_connector_path(const struct virtq_port *port);
 
 /* With the lock held: sends the port's link and MTU to its peer, if it has one. */
 void virtq_connector_link_changed(struct virtq_port *port);
 
-/* With the lock held: the port that serves nid, or NULL. */
+/* With the lock held: the port that serves nid, or NULL; the connector's first port. */
 struct virtq_port *virtq_connector_port(struct virtq_connector *c, uint32_t nid);
-
-/*
- * With the lock held: whether the port's guest may have so many bytes of memory, in the
- * place of what it has.  Returns 0; or -1 with one sentence in err (err_size bytes) that
- * says which limit is in the way, and what to do.
- */
-int virtq_connector_mem_allowed(const struct virtq_port *port, uint64_t bytes, char *err,
-				size_t err_size);
+struct virtq_port *virtq_connector_first_port(struct virtq_connector *c);
 
 /* With the lock held, in the control thread: closes the peer if its connection is over, and
  * frees it; returns whether it did. */

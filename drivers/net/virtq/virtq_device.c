@@ -270,6 +270,7 @@ virtq_device_detach(struct virtq_port *port)
 	if (port->running)
 		port->count.lost++;
 	virtq_device_stop(port);
+	fds_free(port);
 	guest_mem_free(port->mem);
 	port->mem = NULL;
 	port->peer = NULL;

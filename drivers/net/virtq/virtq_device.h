@@ -9,7 +9,7 @@
  * rings, hands them to the data threads, takes them back and frees them.
  *
  * A front describes rings in port->vq[i].ring and calls this.  All calls: with the
- * connector's lock held, in the control thread or another one of the application, but in
+ * control thread's lock held, in the control thread or another one of the application, but in
  * no data thread.  No call waits longer than a burst takes.
  */
 
@@ -62,7 +62,7 @@ void virtq_device_detach(struct virtq_port *port);
 
 /* A page of what the peer shares vanished: takes all rings from the data threads, without a
  * wait, and wakes the control thread.  arg is the port.  Async-signal-safe; any thread, also
- * without the connector's lock. */
+ * without the control thread's lock. */
 void virtq_device_memory_lost(void *arg);
 
 /* Takes all rings from the data threads, but does not free them: when this returns, no

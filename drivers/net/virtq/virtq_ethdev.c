@@ -10,6 +10,7 @@
 #include "rte_eth_virtq.h"
 #include "virtq_burst.h"
 #include "virtq_connector.h"
+#include "virtq_control.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
 #include "virtq_limits.h"
@@ -30,7 +31,7 @@ set_mtu(struct rte_eth_dev *dev, uint16_t mtu)
 	struct virtq_port *port = dev_port(dev);
 	bool changed;
 
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	changed = port->mtu != mtu;
 	port->mtu = mtu;
 	for (uint32_t i = 0; i < port->max_queues; i++)
@@ -38,7 +39,7 @@ set_mtu(struct rte_eth_dev *dev, uint16_t mtu)
 			virtq_limits_set(&port->rxq[i], mtu, port->rxq[i].scatter);
 	if (changed)
 		virtq_connector_link_changed(port);
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 }
 
 static int
@@ -53,11 +54,11 @@ dev_configure(struct rte_eth_dev *dev)
 static void
 set_started(struct virtq_port *port, bool started)
 {
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	port->started = started;
 	virtq_device_set_link(port);
 	virtq_connector_link_changed(port);
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 }
 
 static void
@@ -74,9 +75,9 @@ dev_start(struct rte_eth_dev *dev)
 {
 	struct virtq_port *port = dev_port(dev);
 
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	virtq_device_configure(port, dev->data->nb_rx_queues, dev->data->nb_tx_queues);
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 	queue_states(dev, RTE_ETH_QUEUE_STATE_STARTED);
 	set_started(port, true);
 	return 0;
@@ -188,9 +189,9 @@ rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned 
 	q->rearm = virtq_rearm_word(q->port_id);
 	q->nb_desc = nb_desc;
 	q->scatter = offloads & RTE_ETH_RX_OFFLOAD_SCATTER;
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	virtq_limits_set(q, port->mtu, q->scatter);
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 	dev->data->rx_queues[id] = q;
 	dev->data->scattered_rx |= q->scatter;
 	return 0;
@@ -399,7 +400,7 @@ rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 	if (!info)
 		return -EINVAL;
 	memset(info, 0, sizeof(*info));
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	snprintf(info->connector, sizeof(info->connector), "%s", virtq_connector_path(port));
 	info->nid = port->nid;
 	info->max_queues = port->max_queues;
@@ -413,7 +414,7 @@ rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 		info->features = port->features;
 		info->rx_mode = port->rx_filter.mode;
 	}
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 	return 0;
 }
 
@@ -435,7 +436,7 @@ rte_eth_virtq_queue_event_get(uint16_t port_id, struct rte_eth_virtq_queue_event
 		return -ENODEV;
 	if (!event)
 		return -EINVAL;
-	virtq_connector_lock(port);
+	virtq_control_lock(port->control);
 	for (uint16_t i = 0; i < VIRTQ_MAX_VQS && ret != 0; i++) {
 		struct virtq_vq *vq = &port->vq[i];
 
@@ -449,6 +450,6 @@ rte_eth_virtq_queue_event_get(uint16_t port_id, struct rte_eth_virtq_queue_event
 		};
 		ret = 0;
 	}
-	virtq_connector_unlock(port);
+	virtq_control_unlock(port->control);
 	return ret;
 }

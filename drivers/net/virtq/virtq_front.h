@@ -13,26 +13,28 @@
  * declared at the end of this header and given to virtq_connector_add() by the probe.
  * Between open() and close() its input() does this, as its peer's messages require:
  *
- *  - names the port: sets peer->port and port->peer, which detach() clears;
+ *  - names the port: sets peer->port and port->peer, which detach() clears (of a front
+ *    with one_port, the connector does this before the first input());
  *  - virtq_device_set_mem() with the guest's memory;
  *  - fills in port->vq[i].ring (ring_state_none if it has no state page),
  *    port->pairs_in_use and port->rx_filter, then calls virtq_device_start();
  *  - virtq_device_start_rings() and virtq_device_stop_rings() of single rings,
  *    virtq_device_stop() of all.
  *
- * All ops are called with the connector's lock held, in the control thread unless noted
+ * All ops are called with the control thread's lock held, in the control thread unless noted
  * otherwise.
  */
 
 #include <sys/queue.h>
 
-#include "virtq.h"
+#include "virtq_control.h"
 
 struct rte_eth_virtq_info;
 struct virtq_front_ops;
 
 /* One connection.  A front's own state follows it in memory. */
 struct virtq_peer {
+	struct virtq_watch watch; /* first: the connector's, of fd */
 	TAILQ_ENTRY(virtq_peer) next;
 	const struct virtq_front_ops *ops;
 	struct virtq_connector *connector;
@@ -48,6 +50,7 @@ enum virtq_reason {
 	VIRTQ_GONE,      /* the application closed or reset the port */
 	VIRTQ_PEER,      /* this user may not connect */
 	VIRTQ_RESOURCES, /* out of memory, fds or another resource */
+	VIRTQ_BUSY,      /* another peer has the port */
 	VIRTQ_CROWD,     /* too many connections that have named no port */
 	VIRTQ_TIMEOUT,   /* the peer named no port in time */
 	VIRTQ_MEMORY,    /* the peer truncated a file, or filled an eventfd, that it shares */
@@ -55,7 +58,9 @@ enum virtq_reason {
 
 struct virtq_front_ops {
 	const char *name;
-	int sock_type; /* SOCK_SEQPACKET or SOCK_STREAM */
+	const char *peer_is; /* "device", "front end": for the log */
+	int sock_type;       /* SOCK_SEQPACKET or SOCK_STREAM */
+	bool one_port;       /* a connector has one port, which a peer needs not name */
 
 	/* A peer connected: returns its state, with ops, connector, fd and deadline_ms
 	 * filled in, or NULL.  Takes fd over in both cases. */
@@ -107,5 +112,6 @@ struct virtq_front_ops {
 };
 
 extern const struct virtq_front_ops virtq_front_ipc;
+extern const struct virtq_front_ops virtq_front_vhost;
 
 #endif /* VIRTQ_FRONT_H */

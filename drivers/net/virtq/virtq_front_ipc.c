@@ -20,6 +20,7 @@
 #include "virtq_connector.h"
 #include "virtq_device.h"
 #include "virtq_front.h"
+#include "virtq_mem_limit.h"
 #include "virtq_stats.h"
 
 /* Limits and bits that the port and the wire share. */
@@ -135,7 +136,7 @@ on_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int
 		};
 		bytes += RTE_MIN(desc[i].size, UINT64_MAX - bytes);
 	}
-	if (virtq_connector_mem_allowed(session_port(s), bytes, why, sizeof(why)) != 0)
+	if (virtq_mem_allowed(session_port(s), bytes, why, sizeof(why)) != 0)
 		return ipc_err_set(err, VIRTQ_IPC_E_MEMORY, "%s", why);
 	mem = guest_mem_new(desc, table->count, fds, why, sizeof(why));
 	if (!mem)
@@ -393,6 +394,7 @@ static const struct {
 	[VIRTQ_GONE] = {VIRTQ_IPC_E_GONE, "the port is gone"},
 	[VIRTQ_PEER] = {VIRTQ_IPC_E_PEER, "this user may not connect"},
 	[VIRTQ_RESOURCES] = {VIRTQ_IPC_E_RESOURCES, "out of resources"},
+	[VIRTQ_BUSY] = {VIRTQ_IPC_E_BUSY, "the port is in use"},
 	[VIRTQ_CROWD] = {VIRTQ_IPC_E_RESOURCES, "too many connections that have not said HELLO"},
 	[VIRTQ_TIMEOUT] = {VIRTQ_IPC_E_TIMEOUT, "a client connected and did not say HELLO"},
 	[VIRTQ_MEMORY] = {VIRTQ_IPC_E_MEMORY, VIRTQ_MEMORY_LOST},
@@ -484,6 +486,7 @@ front_info(const struct virtq_peer *peer, struct rte_eth_virtq_info *info)
 
 const struct virtq_front_ops virtq_front_ipc = {
 	.name = "ipc",
+	.peer_is = "device",
 	.sock_type = SOCK_SEQPACKET,
 	.open = front_open,
 	.input = front_input,

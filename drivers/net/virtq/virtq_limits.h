@@ -7,7 +7,7 @@
 /*
  * virtq_limits.h - how long a packet may be that the application receives: not longer than
  * the port's MTU allows, nor, without RTE_ETH_RX_OFFLOAD_SCATTER, than one mbuf.  With the
- * connector's lock held.
+ * control thread's lock held.
  */
 
 #include "virtq.h"

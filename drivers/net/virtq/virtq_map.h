@@ -12,7 +12,7 @@
  *  - tx queue i sends by the receiveq of pair i, or, while the guest does not use that
  *    pair, by one that it does, which several queues then share under a lock.
  *
- * So each packet is put where somebody looks.  All calls: with the connector's lock held,
+ * So each packet is put where somebody looks.  All calls: with the control thread's lock held,
  * in no data thread; they wait no longer than bursts take.
  */
 

@@ -31,7 +31,10 @@ struct virtq_args {
 	uint32_t uid;
 	uint32_t rxfilter;
 	uint32_t mem_limit;
+	uint32_t client;
+	uint32_t ignored;
 	char connector[IPC_PATH_MAX + 1];
+	char iface[IPC_PATH_MAX + 1];
 };
 
 static int
@@ -50,16 +53,17 @@ parse_mac(const char *key, const char *value, void *opaque)
 }
 
 static int
-parse_connector(const char *key, const char *value, void *opaque)
+parse_path(const char *key, const char *value, void *opaque)
 {
 	struct virtq_args *args = opaque;
+	char *path = strcmp(key, "iface") == 0 ? args->iface : args->connector;
 
 	if (value[0] == '\0' || strlen(value) > IPC_PATH_MAX) {
 		VIRTQ_LOG(ERR, "%s: %s=%s: expected the path of a socket, 1 to %u bytes",
 			  args->name, key, value, IPC_PATH_MAX);
 		return -EINVAL;
 	}
-	snprintf(args->connector, sizeof(args->connector), "%s", value);
+	snprintf(path, IPC_PATH_MAX + 1, "%s", value);
 	return 0;
 }
 
@@ -78,6 +82,24 @@ static const struct virtq_number numbers[] = {
 	{"uid", offsetof(struct virtq_args, uid), 0, UINT32_MAX - 1},
 	{"rxfilter", offsetof(struct virtq_args, rxfilter), 0, 1},
 	{"mem_limit", offsetof(struct virtq_args, mem_limit), 1, UINT32_MAX},
+	{"client", offsetof(struct virtq_args, client), 0, 1},
+	/* of net_vhost; what they ask for is so anyway */
+	{"linear-buffer", offsetof(struct virtq_args, ignored), 0, 1},
+	{"legacy-ol-flags", offsetof(struct virtq_args, ignored), 0, 1},
+};
+
+/* Arguments of net_vhost that can only be 0, and what to do instead. */
+static const struct {
+	const char *key;
+	const char *why;
+} refused[] = {
+	{"iommu-support", "rings and buffers have guest-physical addresses here: leave it out, and "
+			  "iommu_platform=on out of the guest's device"},
+	{"postcopy-support", "a guest's memory cannot be fetched page by page: leave it out, and "
+			     "migrate without postcopy"},
+	{"tso", "segments are not put together or taken apart: leave it out"},
+	{"ext-buffer", "packets are copied to mbufs of the port's pool: leave it out, and use a "
+		       "mempool of larger mbufs, or RTE_ETH_RX_OFFLOAD_SCATTER"},
 };
 
 static int
@@ -100,6 +122,20 @@ parse_number(const char *key, const char *value, void *opaque)
 	}
 	*(uint32_t *)((uint8_t *)args + num->offset) = (uint32_t)v;
 	return 0;
+}
+
+static int
+parse_refused(const char *key, const char *value, void *opaque)
+{
+	const struct virtq_args *args = opaque;
+	size_t i = 0;
+
+	if (strcmp(value, "0") == 0)
+		return 0;
+	while (strcmp(refused[i].key, key) != 0)
+		i++;
+	VIRTQ_LOG(ERR, "%s: %s=%s: %s", args->name, key, value, refused[i].why);
+	return -EINVAL;
 }
 
 /* eth_virtq7 serves nid 7 unless nid= is given. */
@@ -129,20 +165,69 @@ parse_list(const struct rte_kvargs *list, struct virtq_args *args)
 	if (check_values(list, args->name) != 0)
 		return -EINVAL;
 	if (rte_kvargs_process(list, "mac", parse_mac, args) != 0 ||
-	    rte_kvargs_process(list, "connector", parse_connector, args) != 0)
+	    rte_kvargs_process(list, "connector", parse_path, args) != 0 ||
+	    rte_kvargs_process(list, "iface", parse_path, args) != 0)
 		return -EINVAL;
+	for (size_t i = 0; i < RTE_DIM(refused); i++)
+		if (rte_kvargs_process(list, refused[i].key, parse_refused, args) != 0)
+			return -EINVAL;
 	for (size_t i = 0; i < RTE_DIM(numbers); i++)
 		if (rte_kvargs_process(list, numbers[i].key, parse_number, args) != 0)
 			return -EINVAL;
 	return 0;
 }
 
+/* What belongs to one front alone. */
+static int
+check_front(const struct rte_kvargs *list, const struct virtq_args *args)
+{
+	static const char *const ipc_only[] = {"connector", "nid", "rxfilter"};
+
+	if (args->iface[0] == '\0' && args->client) {
+		VIRTQ_LOG(ERR, "%s: client=1 belongs to iface=PATH, a vhost-user socket",
+			  args->name);
+		return -EINVAL;
+	}
+	for (size_t i = 0; args->iface[0] != '\0' && i < RTE_DIM(ipc_only); i++) {
+		if (rte_kvargs_count(list, ipc_only[i]) == 0)
+			continue;
+		VIRTQ_LOG(
+			ERR,
+			"%s: %s= belongs to virtio-net-ipc-pci, and iface= to vhost-user: give one "
+			"of them",
+			args->name, ipc_only[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The connector, unless iface= is given. */
+static int
+find_connector(struct virtq_args *args)
+{
+	const char *env = getenv(CONNECTOR_ENV);
+
+	if (args->iface[0] != '\0' || args->connector[0] != '\0')
+		return 0;
+	if (env && env[0] != '\0')
+		return parse_path(CONNECTOR_ENV, env, args);
+	VIRTQ_LOG(ERR,
+		  "%s: no connector: add connector=PATH to its --vdev, or set " CONNECTOR_ENV
+		  " in the environment, to the socketpath of the QEMU device; or add iface=PATH, "
+		  "a vhost-user socket",
+		  args->name);
+	return -EINVAL;
+}
+
 static int
 parse_args(const char *name, const char *text, struct virtq_args *args)
 {
-	static const char *const keys[] = {"mac", "lcore_id", "connector", "nid", "queues",
-					   "uid", "rxfilter", "mem_limit", NULL};
-	const char *env = getenv(CONNECTOR_ENV);
+	static const char *const keys[] = {
+		"mac",    "lcore_id",   "connector",     "nid",
+		"queues", "uid",        "rxfilter",      "mem_limit",
+		"iface",  "client",     "iommu-support", "postcopy-support",
+		"tso",    "ext-buffer", "linear-buffer", "legacy-ol-flags",
+		NULL};
 	struct rte_kvargs *list;
 	int ret;
 
@@ -157,23 +242,16 @@ parse_args(const char *name, const char *text, struct virtq_args *args)
 	if (!list) {
 		VIRTQ_LOG(ERR,
 			  "%s: '%s' has an unknown argument: known are mac, lcore_id, connector, "
-			  "nid, queues, uid, rxfilter and mem_limit",
+			  "nid, queues, uid, rxfilter, mem_limit, iface and client, and those of "
+			  "net_vhost",
 			  name, text);
 		return -EINVAL;
 	}
 	ret = parse_list(list, args);
+	if (ret == 0)
+		ret = check_front(list, args);
 	rte_kvargs_free(list);
-	if (ret == 0 && args->connector[0] == '\0' && env && env[0] != '\0')
-		ret = parse_connector(CONNECTOR_ENV, env, args);
-	if (ret == 0 && args->connector[0] == '\0') {
-		VIRTQ_LOG(
-			ERR,
-			"%s: no connector: add connector=PATH to its --vdev, or set " CONNECTOR_ENV
-			" in the environment, to the socketpath of the QEMU device",
-			name);
-		ret = -EINVAL;
-	}
-	return ret;
+	return ret == 0 ? find_connector(args) : ret;
 }
 
 static struct virtq_queue *
@@ -275,7 +353,10 @@ port_init(struct rte_eth_dev *dev, const struct virtq_args *args, int socket)
 	virtq_burst_select(dev);
 	virtq_device_set_link(port);
 	/* devices may connect from here on */
-	ret = virtq_connector_add(port, args->connector, &virtq_front_ipc);
+	if (args->iface[0] != '\0')
+		ret = virtq_connector_add(port, args->iface, args->client, &virtq_front_vhost);
+	else
+		ret = virtq_connector_add(port, args->connector, false, &virtq_front_ipc);
 	if (ret != 0)
 		virtq_port_free(port);
 	return ret;
@@ -356,4 +437,12 @@ RTE_PMD_REGISTER_PARAM_STRING(net_virtq, "mac=<mac> "
 					 "queues=<1-128> "
 					 "uid=<number> "
 					 "rxfilter=<0|1> "
-					 "mem_limit=<MiB>");
+					 "mem_limit=<MiB> "
+					 "iface=<path> "
+					 "client=<0|1> "
+					 "iommu-support=<0> "
+					 "postcopy-support=<0> "
+					 "tso=<0> "
+					 "ext-buffer=<0> "
+					 "linear-buffer=<0|1> "
+					 "legacy-ol-flags=<0|1>");

@@ -154,6 +154,7 @@ void suite_peer(void);
 void suite_repeat(void);
 void suite_listener(void);
 void suite_listener_race(void);
+void suite_dialer(void);
 
 /* Makes the current suite and adds to it; ends the program if CUnit cannot.  init
  * runs before the tests of the suite and returns 0. */

@@ -51,5 +51,6 @@ main(void)
 	suite_repeat();
 	suite_listener();
 	suite_listener_race();
+	suite_dialer();
 	return suites_finish();
 }

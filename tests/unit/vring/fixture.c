@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -270,6 +271,20 @@ fix_count_maps(void)
 	while (fgets(line, sizeof(line), f))
 		n += strstr(line, "memfd:guest-ram") != NULL;
 	fclose(f);
+	return n;
+}
+
+unsigned int
+fix_count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned int n = 0;
+
+	if (!d)
+		return 0;
+	while (readdir(d))
+		n++;
+	closedir(d);
 	return n;
 }
 

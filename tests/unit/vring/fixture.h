@@ -108,6 +108,9 @@ uint64_t fix_calls(struct fix *f);
 /* Mappings of guest memory in this process. */
 unsigned int fix_count_maps(void);
 
+/* Open fds of this process. */
+unsigned int fix_count_fds(void);
+
 /* Reproducible numbers. */
 struct rnd {
 	uint64_t s;
@@ -119,9 +122,9 @@ uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 #define FIX_FEATURES(packed) (F_VERSION_1 | ((packed) ? F_PACKED : 0))
 
 /* The suites. */
-extern CU_TestInfo guest_mem_tests[], sigbus_tests[], init_tests[], chain_tests[], indirect_tests[],
-	notify_tests[], random_tests[], race_tests[], packed_journal_tests[], quiet_tests[],
-	call_tests[], order_tests[];
+extern CU_TestInfo guest_mem_tests[], mem_slot_tests[], sigbus_tests[], init_tests[], chain_tests[],
+	indirect_tests[], notify_tests[], random_tests[], race_tests[], packed_journal_tests[],
+	quiet_tests[], call_tests[], order_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

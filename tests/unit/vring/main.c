@@ -30,6 +30,7 @@ main(int argc, char **argv)
 	CU_SuiteInfo suites[] = {
 		{"sigbus guard", NULL, NULL, NULL, NULL, sigbus_tests},
 		{"guest memory", NULL, NULL, NULL, NULL, guest_mem_tests},
+		{"guest memory, region by region", NULL, NULL, NULL, NULL, mem_slot_tests},
 		{"ring set-up", ram_up, ram_down, NULL, NULL, init_tests},
 		{"direct chains", ram_up, ram_down, NULL, NULL, chain_tests},
 		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
