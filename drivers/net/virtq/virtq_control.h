@@ -14,12 +14,7 @@
 #include <sys/queue.h>
 
 #include "virtq.h"
-
-/* An fd that is waited for.  Embedded in what the fd belongs to. */
-struct virtq_watch {
-	/* The fd is readable, or its other end is closed.  Control thread, with the lock. */
-	void (*ready)(struct virtq_watch *w);
-};
+#include "virtq_watch.h"
 
 /* What the control thread does from time to time. */
 struct virtq_chore {

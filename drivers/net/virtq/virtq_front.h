@@ -27,7 +27,8 @@
 
 #include <sys/queue.h>
 
-#include "virtq_control.h"
+#include "virtq.h"
+#include "virtq_watch.h"
 
 struct rte_eth_virtq_info;
 struct virtq_front_ops;

@@ -44,6 +44,7 @@ struct vhost_front_peer {
 	bool has_features;
 	bool all_enabled; /* no protocol features: SET_VRING_ENABLE does not exist */
 	bool changed;     /* rings_update() has something to do */
+	bool gone;        /* the application ended the connection: no error */
 	uint64_t features;
 	uint16_t mtu; /* of the guest; 0: unknown */
 	pid_t pid;
@@ -456,6 +457,12 @@ on_set_status(struct vhost_session *s, uint8_t status)
 	return status;
 }
 
+static void
+on_refused(struct vhost_session *s, const char *why)
+{
+	VIRTQ_PORT_LOG(WARNING, port_of(s), "%s", why);
+}
+
 /* The front end takes its rings back as soon as it is told. */
 static void
 on_failing(struct vhost_session *s)
@@ -490,6 +497,7 @@ static struct vhost_session_ops session_ops = {
 	.set_mtu = on_set_mtu,
 	.set_status = on_set_status,
 	.reset = on_reset,
+	.refused = on_refused,
 	.failing = on_failing,
 };
 
@@ -556,6 +564,7 @@ front_fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
 		[VIRTQ_MEMORY] = VIRTQ_MEMORY_LOST,
 	};
 
+	vhost_front_of(peer)->gone |= reason == VIRTQ_GONE;
 	vhost_session_fail(vhost_front_of(peer)->session, text ? text : texts[reason]);
 }
 
@@ -579,7 +588,10 @@ front_close(struct virtq_peer *peer)
 static const char *
 front_why(const struct virtq_peer *peer, bool *failed)
 {
-	return vhost_session_why(vhost_front_of(peer)->session, failed);
+	const char *why = vhost_session_why(vhost_front_of(peer)->session, failed);
+
+	*failed = *failed && !vhost_front_of(peer)->gone;
+	return why;
 }
 
 static void
