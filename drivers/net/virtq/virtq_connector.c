@@ -581,6 +581,7 @@ virtq_connector_announce(struct virtq_port *port)
 	virtq_control_lock(port->control);
 	if (port->peer)
 		ret = port->peer->ops->announce(port->peer);
+	port->count.announces += ret == 0;
 	if (port->peer && port->peer->ops->is_dead(port->peer))
 		virtq_control_wake(port->control);
 	virtq_control_unlock(port->control);
