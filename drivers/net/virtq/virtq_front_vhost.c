@@ -691,8 +691,8 @@ front_info(const struct virtq_peer *peer, struct rte_eth_virtq_info *info)
 {
 	const struct vhost_front_peer *v = vhost_front_of(peer);
 
-	snprintf(info->device, sizeof(info->device), "vhost-user");
 	info->pid = (uint32_t)v->pid;
+	info->guest_mtu = v->mtu;
 }
 
 const struct virtq_front_ops virtq_front_vhost = {
