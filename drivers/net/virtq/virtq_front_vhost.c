@@ -38,6 +38,7 @@ struct vhost_ring {
 	bool has_addr;
 	bool kicked;  /* its eventfd came: the last step before it starts */
 	bool enabled; /* by SET_VRING_ENABLE */
+	int err_fd;   /* to signal when the ring is broken, -1: none */
 };
 
 /* One front end. */
@@ -454,6 +455,18 @@ on_vring_call(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err
 }
 
 static int
+on_vring_err(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+{
+	int *err_fd = &vhost_of(s)->ring[index].err_fd;
+
+	(void)err;
+	close_fd(err_fd);
+	*err_fd = *fd;
+	*fd = -1;
+	return 0;
+}
+
+static int
 on_vring_enable(struct vhost_session *s, uint32_t index, bool enable, struct vhost_err *err)
 {
 	struct vhost_front_peer *v = vhost_of(s);
@@ -538,7 +551,7 @@ on_reset(struct vhost_session *s)
 	virtq_device_stop(port);
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
 		ring_forget(v, i);
-		v->ring[i] = (struct vhost_ring){0};
+		v->ring[i] = (struct vhost_ring){.err_fd = v->ring[i].err_fd};
 		port->vq[i].ring.size = 0;
 		port->vq[i].ring.avail = port->vq[i].ring.used = 0;
 	}
@@ -595,6 +608,7 @@ static struct vhost_session_ops session_ops = {
 	.vring_addr = on_vring_addr,
 	.vring_kick = on_vring_kick,
 	.vring_call = on_vring_call,
+	.vring_err = on_vring_err,
 	.vring_enable = on_vring_enable,
 	.vring_stop = on_vring_stop,
 	.set_log = on_set_log,
@@ -623,6 +637,8 @@ front_open(struct virtq_connector *c, int fd)
 	}
 	(void)ipc_peer_cred(fd, &cred);
 	v->pid = cred.pid;
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		v->ring[i].err_fd = -1;
 	v->peer = (struct virtq_peer){
 		.ops = &virtq_front_vhost,
 		.connector = c,
@@ -691,6 +707,8 @@ static void
 front_close(struct virtq_peer *peer)
 {
 	front_detach(peer);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		close_fd(&vhost_front_of(peer)->ring[i].err_fd);
 	guest_log_free(vhost_front_of(peer)->log);
 	vhost_session_free(vhost_front_of(peer)->session);
 	free(vhost_front_of(peer));
@@ -733,9 +751,11 @@ front_announce(struct virtq_peer *peer)
 static void
 front_broken(struct virtq_peer *peer, uint16_t queue, const char *text)
 {
-	(void)peer;
-	(void)queue;
+	int err_fd = vhost_front_of(peer)->ring[queue].err_fd;
+
 	(void)text;
+	if (err_fd >= 0)
+		vring_call_send_here(peer->port->call, err_fd);
 }
 
 static void
