@@ -21,7 +21,7 @@ ROOMS = {
     "mem": (r"lib/mem/", ()),
     "vring": (r"lib/vring/", ("mem", "wire")),
     "ipc": (r"lib/ipc/", ("wire",)),
-    "vhost": (r"lib/vhost/", ("ipc", "wire")),
+    "vhost": (r"lib/vhost/", ("ipc", "wire", "mem", "vring")),
     "vdriver": (r"lib/vdriver/", ("wire",)),
     "api": (DRIVER + r"rte_eth_virtq\.h", ()),
     "compat": (DRIVER + r"compat\.h", ()),

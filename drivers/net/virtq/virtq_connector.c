@@ -13,6 +13,7 @@
 #include "ipc_dialer.h"
 #include "ipc_listener.h"
 #include "ipc_peer.h"
+#include "rte_eth_virtq.h"
 #include "virtq_control.h"
 #include "virtq_front.h"
 
@@ -34,6 +35,7 @@ struct virtq_connector {
 	struct ipc_dialer *dialer;
 	uid_t uid;
 	unsigned int users; /* ports, under connectors_lock */
+	bool started;       /* the control thread serves it */
 	bool accept_paused;
 	uint64_t accept_resume_ms;
 	struct ipc_budget accepts;
@@ -400,7 +402,6 @@ connector_new(struct virtq_control *control, const struct virtq_port *port, cons
 	      bool client, const struct virtq_front_ops *front)
 {
 	struct virtq_connector *c = calloc(1, sizeof(*c));
-	int ret;
 
 	if (!c)
 		return NULL;
@@ -415,18 +416,35 @@ connector_new(struct virtq_control *control, const struct virtq_port *port, cons
 		connector_free(c);
 		return NULL;
 	}
-	virtq_control_lock(control);
-	ret = virtq_control_watch(control, fd_of(c), &c->watch);
-	if (ret == 0)
-		virtq_control_add_chore(control, &c->chore);
-	virtq_control_unlock(control);
-	if (ret != 0) {
-		VIRTQ_LOG(ERR, "%s: connector: %s", port->name, strerror(-ret));
-		connector_free(c);
-		return NULL;
-	}
 	TAILQ_INSERT_TAIL(&connectors, c, next);
 	return c;
+}
+
+/* Lets peers come, once a port is there for them: who finds none may not try again.  With
+ * the control lock held. */
+static int
+connector_start(struct virtq_connector *c, const struct virtq_port *port)
+{
+	int ret = virtq_control_watch(c->control, fd_of(c), &c->watch);
+
+	if (ret != 0) {
+		VIRTQ_LOG(ERR, "%s: connector: %s", port->name, strerror(-ret));
+		return ret;
+	}
+	virtq_control_add_chore(c->control, &c->chore);
+	c->started = true;
+	return 0;
+}
+
+static void
+connector_stop(struct virtq_connector *c)
+{
+	virtq_control_lock(c->control);
+	virtq_control_unwatch(c->control, fd_of(c));
+	virtq_control_remove_chore(c->control, &c->chore);
+	while (!TAILQ_EMPTY(&c->peers))
+		peer_drop(TAILQ_FIRST(&c->peers));
+	virtq_control_unlock(c->control);
 }
 
 /* One port less; the last one ends the connector, and its path is free for a new one. */
@@ -436,12 +454,8 @@ connector_leave(struct virtq_connector *c)
 	if (--c->users > 0)
 		return;
 	TAILQ_REMOVE(&connectors, c, next);
-	virtq_control_lock(c->control);
-	virtq_control_unwatch(c->control, fd_of(c));
-	virtq_control_remove_chore(c->control, &c->chore);
-	while (!TAILQ_EMPTY(&c->peers))
-		peer_drop(TAILQ_FIRST(&c->peers));
-	virtq_control_unlock(c->control);
+	if (c->started)
+		connector_stop(c);
 	connector_free(c);
 }
 
@@ -499,6 +513,11 @@ connector_join(struct virtq_control *control, struct virtq_port *port, const cha
 	if (ret == 0) {
 		port->connector = c;
 		ret = virtq_control_add_port(control, port);
+	}
+	if (ret == 0 && !c->started) {
+		ret = connector_start(c, port);
+		if (ret != 0)
+			virtq_control_remove_port(control, port);
 	}
 	if (ret != 0)
 		port->connector = NULL;
@@ -588,8 +607,12 @@ virtq_connector_announce(struct virtq_port *port)
 	return ret;
 }
 
-const char *
-virtq_connector_path(const struct virtq_port *port)
+void
+virtq_connector_info(const struct virtq_port *port, struct rte_eth_virtq_info *info)
 {
-	return path_of(port->connector);
+	const struct virtq_connector *c = port->connector;
+
+	snprintf(info->connector, sizeof(info->connector), "%s", path_of(c));
+	snprintf(info->front, sizeof(info->front), "%s", c->front->name);
+	info->client = c->dialer != NULL;
 }

@@ -12,6 +12,7 @@
 #include "packets.h"
 #include "step.h"
 #include "tests.h"
+#include "vring_recover.h"
 
 #define CHAINS 36u
 #define PACKETS 40u /* more than a batch */
@@ -107,6 +108,34 @@ see(struct kill *t, uint32_t count, const struct raw *ring)
 		t->wrong += !as_in_the_end(t, t->visible, ring);
 }
 
+/* The next process recovers what this one left, in a copy: it has to find the position and
+ * the used descriptors that the rules say. */
+static void
+check_recover(struct kill *t, const struct raw *ring, uint16_t at)
+{
+	const struct vring_config *where = &t->g->cfg;
+	static struct virtq_ipc_state_queue state;
+	static struct raw left[SHADOW];
+	uint8_t event[2][4] = {0};
+	const struct guest_mem mem = {
+		.count = 3,
+		.region = {{where->addr.desc, where->size * sizeof(*left), (uint8_t *)left, 0},
+			   {where->addr.driver, 4, event[0], 0},
+			   {where->addr.device, 4, event[1], 0}},
+	};
+	struct vring_config cfg = *where;
+	char err[200];
+
+	memcpy(left, ring, where->size * sizeof(*left));
+	state = t->w->state;
+	cfg.mem = &mem;
+	cfg.state = ring_state_none;
+	cfg.state.pos = (uint64_t *)&state.pos;
+	cfg.state.journal = (uint64_t *)state.journal;
+	t->wrong += vring_recover(&cfg, err, sizeof(err)) != 0 || cfg.avail != at ||
+		    cfg.used != at || memcmp(left, t->shadow, where->size * sizeof(*left)) != 0;
+}
+
 static void
 look_packed(struct kill *t)
 {
@@ -132,6 +161,7 @@ look_packed(struct kill *t)
 						(e.len ? D_WRITE : 0));
 		}
 	}
+	check_recover(t, ring, pos.avail);
 	count = count_used(g, t->shadow, &more, &slots);
 	t->wrong += more || pos.avail != position(g, slots);
 	for (uint32_t k = t->visible; k < count; k++)

@@ -10,6 +10,7 @@
 
 #include "fixture.h"
 #include "guest_log.h"
+#include "vring_log.h"
 
 #define PAGE GUEST_LOG_PAGE
 
@@ -228,6 +229,41 @@ test_init(void)
 	}
 }
 
+/* Used entries of a packed ring: up to a whole lap, from anywhere. */
+static void
+test_used_packed(void)
+{
+	static const struct {
+		uint16_t from, n;
+	} t[] = {{0, 1},      {0, 1024},         {WRAP | 1023, 1},
+		 {1000, 600}, {WRAP | 512, 512}, {WRAP | 512, 1024},
+		 {7, 0},      {WRAP | 300, 1000}};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		int fd = ram_memfd(0x100000, 0);
+		struct guest_log *log = guest_log_new(fd, 0, 0x100000, err, sizeof(err));
+		uint64_t base;
+		struct fix f;
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(log);
+		fix_up(&f, &(struct gr_layout){.size = 1024, .start = t[i].from},
+		       F_VERSION_1 | F_PACKED);
+		base = fix_config(&f, 0).addr.desc;
+		f.vr.last_used = f.vr.last_avail = vring_packed_slot(&f.vr, t[i].n, &f.vr.wrap);
+		vring_log_used(&f.vr, log, t[i].from);
+		for (uint32_t page = 0; page < 4; page++) {
+			bool want = false;
+
+			for (uint32_t k = 0; k < t[i].n; k++)
+				want |= (t[i].from + k) % 1024 / 256 == page;
+			CU_ASSERT_EQUAL(bit(fd, 0, base / PAGE + page), want);
+		}
+		fix_down(&f);
+		guest_log_free(log);
+		close(fd);
+	}
+}
+
 CU_TestInfo guest_log_tests[] = {
 	{"bad logs", test_bad_logs},
 	{"bits", test_marks},
@@ -235,5 +271,6 @@ CU_TestInfo guest_log_tests[] = {
 	{"a log that vanishes", test_lost},
 	{"whether it is long enough", test_covers},
 	{"set-up of a ring", test_init},
+	{"used entries of a packed ring", test_used_packed},
 	CU_TEST_INFO_NULL,
 };

@@ -9,6 +9,7 @@
 
 #include "fixture.h"
 #include "step.h"
+#include "vring_recover.h"
 
 #define FEAT (F_VERSION_1 | F_PACKED)
 #define MAX_RING 300u
@@ -96,9 +97,61 @@ recover(struct burst *b)
 	return p.avail;
 }
 
+/* All that a process left behind when it died. */
+struct left {
+	struct vring_packed_desc ring[MAX_RING];
+	struct vring_packed_event event[2];
+	uint64_t pos, journal[RING_JOURNAL];
+};
+
+static struct left torn; /* in the middle of a burst */
+
+static void
+leave(struct left *l, const struct burst *b)
+{
+	memcpy(l->ring, b->f.gr.vd.slot, b->f.gr.vd.size * sizeof(*l->ring));
+	l->pos = __atomic_load_n(&b->f.pos, __ATOMIC_RELAXED);
+	memcpy(l->journal, b->f.journal, sizeof(l->journal));
+}
+
+/* The next process.  Returns where the ring goes on; 0xffff if it does not. */
+static uint16_t
+recover_left(struct left *l, const struct burst *b)
+{
+	const struct vdriver *vd = &b->f.gr.vd;
+	struct guest_mem mem = {
+		.count = 3,
+		.region = {{vd->addr.desc, vd->size * sizeof(*l->ring), (uint8_t *)l->ring, 0},
+			   {vd->addr.driver, 4, (uint8_t *)&l->event[0], 0},
+			   {vd->addr.device, 4, (uint8_t *)&l->event[1], 0}},
+	};
+	struct vring_config cfg = fix_config((struct fix *)&b->f, FEAT);
+	char err[200];
+
+	cfg.mem = &mem;
+	cfg.state.pos = &l->pos;
+	cfg.state.journal = l->journal;
+	cfg.avail = cfg.used = 0x7fff;
+	if (vring_recover(&cfg, err, sizeof(err)) != 0 || cfg.avail != cfg.used)
+		return 0xffff;
+	return cfg.avail;
+}
+
+/* It finds and leaves what the rules say, and so does the one after it. */
+static void
+check_recover(struct burst *b, struct left *l, uint16_t at)
+{
+	for (int i = 0; i < 2; i++) {
+		b->wrong += recover_left(l, b) != at;
+		b->wrong += memcmp(l->ring, b->shadow, b->f.gr.vd.size * sizeof(*l->ring)) != 0;
+		b->wrong += pos_of(l->pos).pending != 0 || pos_of(l->pos).avail != at;
+	}
+}
+
 static void
 look(void *arg)
 {
+	static struct left left;
 	struct burst *b = arg;
 	uint16_t at;
 
@@ -106,6 +159,10 @@ look(void *arg)
 	if (is_used(b->f.gr.vd.slot, b->old))
 		b->wrong += !all_used(b, b->f.gr.vd.slot);
 	at = recover(b);
+	leave(&left, b);
+	if (pos_of(left.pos).pending > 0 && !is_used(left.ring, b->old))
+		torn = left;
+	check_recover(b, &left, at);
 	if (at == b->old) {
 		b->nothing++;
 		/* not one of them may be touched */
@@ -148,6 +205,27 @@ up(struct burst *b, uint32_t size, uint16_t start, uint16_t chains, uint32_t slo
 	fix_expect_ok(&b->f, VRING_ENQ, chains);
 	for (uint16_t i = 0; i < chains; i++)
 		b->f.b.chain[i].len = b->len[i];
+}
+
+/* A process dies while it recovers what another one has left. */
+static void
+recover_torn(void *arg)
+{
+	struct burst *b = arg;
+
+	b->wrong += recover_left(&torn, b) != b->at[b->n];
+}
+
+static void
+look_at_torn(void *arg)
+{
+	static struct left left;
+	struct burst *b = arg;
+
+	left = torn;
+	if (is_used(left.ring, b->old))
+		b->wrong += !all_used(b, left.ring);
+	check_recover(b, &left, b->at[b->n]);
 }
 
 /* Memory behind a return: the whole journal, and the position. */
@@ -197,6 +275,9 @@ stepped(uint32_t size, uint16_t start, uint16_t chains, uint32_t slots, uint16_t
 	if (steps > 0) {
 		/* it was seen before, in between and behind */
 		CU_ASSERT(b.nothing > 0 && b.journaled > 0 && b.all > b.journaled);
+		/* b.shadow has all of the burst */
+		CU_ASSERT(step_through(recover_torn, look_at_torn, &b) > 0);
+		CU_ASSERT_EQUAL(b.wrong, 0);
 	}
 	expect_written(&b);
 	reap_all(&b);
