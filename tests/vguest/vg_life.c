@@ -71,6 +71,12 @@ pick_up(struct vg_run *run)
 
 	if (p->be->lost(p) != 0 || drain(run) != 0)
 		return -1;
+	for (uint32_t i = 0; i < run->o->pairs; i++) {
+		struct vg_flow *f = &run->flow[i];
+		uint16_t busy = f->txq->ring.vd.nbusy;
+
+		f->floor += busy < p->taken ? busy : p->taken;
+	}
 	for (uint32_t i = 0; !p->pos_known && i < p->nqueue; i++)
 		p->q[i].pos = vdriver_position(&p->q[i].ring.vd);
 	if (check_positions(run) != 0)

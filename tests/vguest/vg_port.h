@@ -86,7 +86,10 @@ struct vg_port {
 	char broken_text[256];
 	bool link_up;
 	pid_t peer_pid;
+	char path[256]; /* of the backend's socket */
 	bool pos_known; /* vg_backend.lost(): q->pos is what the dead backend left */
+	/* the same: packets of each transmit ring that may come back and go nowhere */
+	uint32_t taken;
 	uint64_t recovered[VG_MOMENTS]; /* packed rings, by how it left them */
 };
 
