@@ -21,6 +21,7 @@ include mk/guest.mk
 include mk/vguest.mk
 include mk/install.mk
 include mk/check.mk
+include mk/peers.mk
 -include mk/bench.mk
 -include $(wildcard mk/qemu.mk)
 
@@ -33,6 +34,7 @@ help:
 	@echo 'make deps       install the Debian packages that are missing (root)'
 	@echo 'make qemu       QEMU with the virtio-net-ipc-pci device (fetched, patched, cached)'
 	@echo 'make guest      kernel and initramfs of the guests that demo and tests boot (cached)'
+	@echo 'make peers      front ends of newer Debian suites: QEMU 10 and 11, DPDK (cached; root)'
 	@echo 'make demo       the whole path in one command: deps, all, qemu, guest, traffic (root)'
 	@echo 'make bench      measures against net_vhost (QUICK=1: five minutes; doc/benchmarks.md; root)'
 	@echo 'make bench BASE=revision  measures against the plugin of that revision: is it slower?'

@@ -153,15 +153,10 @@ cannot_receive(struct vhost_session *s)
 static bool
 receive(struct vhost_session *s, size_t want)
 {
-	size_t before = s->in.have;
-
 	switch (vhost_sock_recv(s->fd, &s->in, want)) {
 	case VHOST_RECV_ALL:
 		return true;
 	case VHOST_RECV_NONE:
-		/* pieces of a message cost as much as whole ones */
-		if (s->in.have != before)
-			vhost_session_charge(s, IPC_COST_MESSAGE);
 		break;
 	case VHOST_RECV_CLOSED:
 		die(s, false, "front end closed the connection");
@@ -173,17 +168,30 @@ receive(struct vhost_session *s, size_t want)
 	return false;
 }
 
-/* One message.  False if it is not all here, or the session is over. */
+/* Is a whole message here whose header is good? */
 static bool
-next(struct vhost_session *s)
+whole(struct vhost_session *s)
 {
 	if (!s->row) {
 		if (!receive(s, VHOST_USER_HDR_SIZE))
 			return false;
 		begin(s);
 	}
-	if (s->dead || !receive(s, VHOST_USER_HDR_SIZE + s->in.hdr.size))
+	return !s->dead && receive(s, VHOST_USER_HDR_SIZE + s->in.hdr.size);
+}
+
+/* One message.  False if it is not all here, or the session is over. */
+static bool
+next(struct vhost_session *s)
+{
+	size_t before = s->in.have;
+
+	if (!whole(s)) {
+		/* a piece costs as much as a message: a peer could send them byte by byte */
+		if (s->in.have != before)
+			vhost_session_charge(s, IPC_COST_MESSAGE);
 		return false;
+	}
 	handle(s);
 	finish(s);
 	return !s->dead;

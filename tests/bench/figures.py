@@ -64,6 +64,7 @@ class Result:
     raw_ratios: dict
     mpps_ratio: object
     memif_ratio: object
+    front_ratio: object  # over vhost-user to over its own socket
 
 
 def _side(samples, harness):
@@ -96,4 +97,6 @@ def evaluate(cell, regime, rounds, harness):
         {b: _side([r[b] for r in rounds if b in r], harness) for b in backends},
         ratios(net), ratios(raw),
         ratio(_pairs(rounds, first, base, lambda s: s.mpps), cell.name),
-        ratio(_pairs(rounds, first, "memif", net), cell.name))
+        ratio(_pairs(rounds, first, "memif", net), cell.name),
+        ratio(_pairs(rounds, "virtqv", first, raw if cell.direction == "empty" else net),
+              cell.name))

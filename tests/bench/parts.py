@@ -77,7 +77,8 @@ class Host:
         self.socket = socket
         virtq = any(v.startswith("eth_virtq") for v in vdevs)
         # vguest's option that leads here
-        self.target = ("--virtq=" if virtq else "--vhost=") + str(socket)
+        vhost = any(",iface=" in v for v in vdevs)
+        self.target = ("--vhost=" if vhost else "--virtq=") + str(socket)
         args = [build.hostbench, "--lcores", f"0@{cpu}", "--in-memory", "--no-pci",
                 "--no-telemetry", "--log-level=4", f"--force-max-simd-bitwidth={simd}", *options]
         if virtq:
@@ -201,6 +202,7 @@ class Park:
         vdev = {
             "virtq": f"eth_virtq0,connector={sock},queues={queues}",
             "base": f"eth_virtq0,connector={sock},queues={queues}",
+            "virtqv": f"eth_virtq0,iface={sock},queues={queues}",
             "vhost": f"net_vhost0,iface={sock},queues={queues}",
             "vhost2": f"net_vhost0,iface={sock},queues={queues}",
             "null": "net_null0,copy=0",

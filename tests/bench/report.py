@@ -10,7 +10,7 @@ TABLE, RESULTS, SAMPLES = "table.txt", "results.csv", "samples.csv"
 
 COLUMNS = ("cell ring direction size mergeable in_order queues burst regime backend "
            "cycles_per_packet mpps ratio_vs_vhost ci_low ci_high").split()
-NAMES = {"virtq": "virtq", "vhost": "net_vhost", "vhost2": "net_vhost", "memif": "net_memif",
+NAMES = {"virtq": "virtq", "virtqv": "virtq-vhost", "vhost": "net_vhost", "vhost2": "net_vhost", "memif": "net_memif",
          "user": "net_vhost+virtio_user", "base": "base", "null": "net_null", "copy": "copy"}
 
 # A guest with less time to spare is what the host waits for.
@@ -18,10 +18,13 @@ GUEST_IDLE = 0.1
 
 # The same driver twice may differ by that much.
 SAME_WITHIN = 0.02
+# And the same driver behind two kinds of sockets.
+FRONTS_WITHIN = 0.02
 
 HEADING = (f"{'ratio':>6} {'95% interval':>15} {'limit':>6}  {'cell':<28} {'at':<4} "
            f"{'virtq':>7} {'vhost':>7} {'raw':>6} {'raw':>6} {'ratio':>6}  "
            f"{'Mpps':>6} {'vhost':>6} {'ratio':>5}  {'memif':>6} {'ratio':>5}  "
+           f"{'v-vh':>6} {'ratio':>5} {'front':>6}  "
            f"{'pairs':>5} {'guest':>6} {'idle':>5}")
 
 
@@ -53,6 +56,9 @@ def verdict(result):
         least = cells.MPPS_LIMIT.get(cell.name)
         if least and result.mpps_ratio and result.mpps_ratio.median < least:
             words.append(f"Mpps below {least:.1f} times")
+    front = result.front_ratio
+    if front and front.claimed and abs(front.median - 1) > FRONTS_WITHIN:
+        words.append(f"vhost-user: {front.median:.2f} of virtq")
     if cell.direction != "empty":
         heavy = [NAMES[b] for b, s in result.sides.items() if s.guest_idle < GUEST_IDLE]
         if heavy:
@@ -67,6 +73,8 @@ def line(result):
     ours, theirs = result.sides.get(first), result.sides.get("vhost")
     memif = result.sides.get("memif")
     ratio, raw = result.ratios.get(first), result.raw_ratios.get(first)
+    front, fronts = result.sides.get("virtqv"), result.front_ratio
+    user = result.ratios.get("virtqv")
     worst = max((s for s in result.sides.values()), key=lambda s: s.guest_cycles, default=None)
     span = f"{ratio.low:.3f}..{ratio.high:.3f}" if ratio else "-"
     words = verdict(result)
@@ -83,6 +91,8 @@ def line(result):
         text(result.mpps_ratio and result.mpps_ratio.median, 5, 2) + " ",
         text(of(memif, "net"), 6, 1),
         text(result.memif_ratio and result.memif_ratio.median, 5, 2) + " ",
+        text(of(front, "net"), 6, 1), text(user and user.median, 5, 2),
+        text(fronts and fronts.median, 5, 3) + (mark(fronts) or " ") + " ",
         f"{ratio.pairs if ratio else 0:>5}", text(of(worst, "guest_cycles"), 6, 1),
         text(100 * worst.guest_idle if worst else None, 4, 0) + "%",
         "  " + "; ".join(words) if words else "")).rstrip()
@@ -94,6 +104,8 @@ def legend():
             "raw: not subtracted.\n"
             "ratio: median over pairs of virtq to net_vhost; ~: the interval holds 1, no "
             "difference is claimed.\n"
+            "v-vh: virtq over vhost-user, its ratio to net_vhost, and (front) to virtq over its own "
+            "socket.\n"
             "guest: cycles a packet of the other side, the dearest of the backends', and how "
             "idle it is.")
 

@@ -10,17 +10,17 @@ HOST_IP, GUEST_IP = "198.18.1.1", "198.18.1.2"
 
 
 class Pair:
-    """A guest and a namespace, with testpmd between eth_virtq0 and the namespace's veth."""
+    """A guest and a namespace, with testpmd between its port and the namespace's veth."""
 
     def __init__(self, lab, nic=None, mtu=1500, testpmd=(), setup=(), start=True, vdevs=None,
-                 wire="eth_pcap0,iface={}", **qemu):
+                 port="eth_virtq0", wire="eth_pcap0,iface={}", **qemu):
         self.lab = lab
         self.netns = net.Netns(lab, "a", f"{HOST_IP}/24", mtu=mtu)
         append = qemu.pop("append", f"vq.ip=eth0,{GUEST_IP}/24,{mtu}")
         self.vm = Qemu(lab, nics=[nic or Nic(0)], append=append, **qemu)
         # Longer packets are dropped, as by any port.
         lengths = [f"--max-pkt-len={mtu + 22}"] if mtu > 1500 else []
-        self.pmd = Testpmd(lab, vdevs or ["eth_virtq0", wire.format(self.netns.peer)],
+        self.pmd = Testpmd(lab, vdevs or [port, wire.format(self.netns.peer)],
                            args=[*testpmd, *lengths], setup=setup)
         if start:
             self.vm.start()

@@ -9,114 +9,19 @@ import struct
 
 import pytest
 
-from lab import Guest, Host, Nic, Qemu, Testpmd, both_ways, one_way, until
-from lab import core, net
+from lab import Host, Nic, Testpmd, both_ways, one_way, until
+from lab import core
 from lab.peer import (E_MALFORMED, E_RING, MEM_OK, START_OK, STOP, STOPPED, HELLO_OK, RXSTATE,
                       Peer)
-from lab.traffic import flow
-from setups import GUEST_IP, DpdkPair, Pair, works
-
-QUEUES = 4
-_ARGS = [f"--rxq={QUEUES}", f"--txq={QUEUES}"]
-
-
-def _wires(lab):
-    """A namespace and a veth for each queue of eth_pcap0; its option of --vdev."""
-    wires = [net.Netns(lab, f"q{n}") for n in range(QUEUES)]
-    return wires, _pcap(wires)
-
-
-def _pcap(wires):
-    return ",".join(["eth_pcap0", *(f"rx_iface_in={w.peer},tx_iface={w.peer}" for w in wires)])
-
-
-class Bridged:
-    """A Linux guest.  The wires of all queues end in one bridge, so that the guest may
-    send on any queue; steer() says which one takes what goes to the guest, and which one
-    the guest takes."""
-
-    def __init__(self, lab):
-        wires, pcap = _wires(lab)
-        self.pcap = lambda queues: _pcap(wires[:queues])
-        self.netns = net.Netns(lab, "br", veth=False)
-        self.netns.run("ip", "link", "add", "br0", "type", "bridge")
-        for n, wire in enumerate(wires):
-            lab.run("ip", "-n", wire.name, "link", "set", wire.dev, "netns", self.netns.name,
-                    "name", f"v{n}")
-            self.netns.run("ip", "link", "set", f"v{n}", "up", "master", "br0")
-            self.netns.run("ip", "link", "set", f"v{n}", "type", "bridge_slave", "learning", "off")
-        self.netns.run("ip", "link", "set", "br0", "up")
-        self.vm = Qemu(lab, nics=[Nic(0, queues=QUEUES)], append=f"vq.ip=eth0,{GUEST_IP}/24")
-        # Two lcores with two queues each.
-        self.pmd = Testpmd(lab, [f"eth_virtq0,queues={QUEUES}", pcap],
-                           args=[*_ARGS, "--nb-cores=2"], lcores=3)
-        self.vm.boot()
-        self.pmd.start()
-        self.vm.wait_carrier()
-        self.vm.run("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6")
-        self.host, self.guest = Host(self.netns, "br0"), Guest(self.vm)
-        self.to_guest(0)
-
-    def to_guest(self, queue):
-        self.netns.run("bridge", "fdb", "replace", self.guest.mac, "dev", f"v{queue}", "master",
-                       "static")
-
-    def from_guest(self, queue):
-        self.vm.run("cd /sys/class/net/eth0/queues; for q in tx-*; do "
-                    f"m=0; [ $q != tx-{queue} ] || m=1; echo $m >$q/xps_cpus; done")
-
-    def use(self, pairs):
-        """ethtool -L.  The guest may not leave packets in rings that it gives up."""
-        self.from_guest(0)
-        until("nothing more in the other rings", 20, self._settled)
-        self.vm.run(f"ethtool -L eth0 combined {pairs}")
-
-    def _settled(self):
-        before = self.counters("rx")[1:]
-        # What was in a ring when the first counters were read is in the second.
-        self.vm.run("true")
-        return self.counters("rx")[1:] == before
-
-    def counters(self, way):
-        """Packets of each queue."""
-        xstats = self.pmd.xstats(0)
-        return [xstats.get(f"{way}_q{n}_packets", 0) for n in range(QUEUES)]
-
-
-def _all_arrived(a_flow):
-    """Nothing lost, doubled or changed.  A guest that moves to another queue keeps no order."""
-    send, recv = a_flow.finish()
-    assert send["ok"] and recv["received"] == recv["sent"] == send["sent"], (send, recv)
-    assert not (recv["lost"] or recv["dup"] or recv["corrupt"] or recv["outside"]), recv
+from queues import ARGS, QUEUES, Bridged, wires_of_queues
+from setups import DpdkPair, Pair, works
 
 
 def test_ethtool_under_load(lab):
     pair = Bridged(lab)
     changes = pair.vm.run("cat /sys/class/net/eth0/carrier_changes")
-    for pairs in (4, 1, 2, 4, 1):
-        flows = [flow(pair.host, pair.guest, 15000, size="60-1514", window=64),
-                 flow(pair.guest, pair.host, 15000, size="60-1514", window=64)]
-        before = pair.pmd.stats(0)["TX-packets"]
-        until("packets on their way", 20,
-              lambda: pair.pmd.stats(0)["TX-packets"] > before + 500)
-        pair.use(pairs)
-        for one in flows:
-            _all_arrived(one)
-        assert f"Combined:\t{pairs}\n" in pair.vm.run(
-            "ethtool -l eth0").replace(" ", "").replace(":\t\t", ":\t").split("Current")[1]
-
-    # Each queue carries packets, there and back, and no other does.
-    pair.use(4)
-    for queue in range(QUEUES):
-        pair.to_guest(queue)
-        pair.from_guest(queue)
-        until("nothing more in the other rings", 20, pair._settled)
-        rx, tx = pair.counters("rx"), pair.counters("tx")
-        both_ways(pair.host, pair.guest, 2000, size="60-1514", window=64)
-        for way, old in (("rx", rx), ("tx", tx)):
-            more = [now - then for now, then in zip(pair.counters(way), old)]
-            assert more[queue] >= 2000, (way, queue, more)
-            assert sum(more) - more[queue] < 50, (way, queue, more)
+    pair.change_under_load()
+    pair.each_carries()
 
     # Nobody noticed: the connection, the rings that stayed, and the carrier.
     xstats = pair.pmd.xstats(0)
@@ -132,9 +37,9 @@ def test_ethtool_under_load(lab):
 
 
 def test_dpdk_guest_with_one_pair_and_with_four(lab):
-    wires, pcap = _wires(lab)
+    wires, pcap = wires_of_queues(lab)
     pair = DpdkPair(lab, Nic(0, queues=QUEUES), vdevs=[f"eth_virtq0,queues={QUEUES}", pcap],
-                    testpmd=_ARGS)
+                    testpmd=ARGS)
     def each_wire(pairs):
         for wire in wires[:pairs]:
             one_way(Host(wire), Host(wire), 5000, size="60-1514", window=64)

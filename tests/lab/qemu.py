@@ -103,6 +103,9 @@ class Nic:
         words += [f"{k.replace('__', '-')}={v}" for k, v in self.properties.items()]
         return ",".join(words)
 
+    def arguments(self, path):
+        return ["-device", self.option(path)]
+
 
 class Qemu:
     """A virtual machine: started by boot(), ended by close(), kill() or quit()."""
@@ -110,12 +113,14 @@ class Qemu:
     _count = 0
 
     def __init__(self, lab, name="vm0", nics=(), machine="pc", memory=384, initrd="initrd",
-                 append="", hugepages=None, extra=(), programs=()):
+                 append="", hugepages=None, extra=(), programs=(), command=None):
+        """command: another QEMU than ours, as vhost.qemu() names it."""
         self.lab, self.name, self.nics = lab, name, list(nics)
         self.machine, self.memory, self.initrd = machine, memory, initrd
         self.append, self.hugepages, self.extra = append, hugepages, list(extra)
-        self.programs = programs
+        self.programs, self.command = programs, command
         self.process = self.qmp = self.agent = None
+        self._listeners = {}
         lab.own(self)
 
     def arguments(self):
@@ -125,7 +130,7 @@ class Qemu:
                        f"mem-path={self.hugepages},prealloc=on")
         # /dev/kvm may exist and yet not run a stock kernel: only on request.
         accel = os.environ.get("VIRTQ_ACCEL", "tcg")
-        args = [binary(), "-name", self.name, "-nodefaults", "-no-user-config", "-display", "none",
+        args = [*(self.command or [binary()]), "-name", self.name, "-nodefaults", "-no-user-config", "-display", "none",
                 "-machine", f"{self.machine},accel={accel},memory-backend=ram",
                 "-cpu", "max" if accel == "tcg" else "host",
                 "-m", f"{self.memory}M", "-object", backend,
@@ -141,7 +146,7 @@ class Qemu:
                 "-serial", "chardev:agent",
                 "-qmp", f"unix:{self._socket('qmp')}"]
         for nic in self.nics:
-            args += ["-device", nic.option(self.lab.socket)]
+            args += nic.arguments(self.lab.socket)
         return args + self.extra
 
     def _initrd(self):
@@ -164,17 +169,30 @@ class Qemu:
 
     def start(self):
         """Starts QEMU; returns when it answers."""
+        self.launch()
+        return self.attach()
+
+    def launch(self):
+        """Starts QEMU, which may wait for somebody before it answers; attach() has to
+        follow."""
         self.close()
-        listeners = {kind: self._listen(kind) for kind in ("agent", "qmp")}
+        self._listeners = {kind: self._listen(kind) for kind in ("agent", "qmp")}
+        self.process = Process(self.arguments(), self.lab.path(f"{self.name}-qemu.log"))
+
+    def attach(self):
+        """Returns when QEMU answers."""
         try:
-            self.process = Process(self.arguments(), self.lab.path(f"{self.name}-qemu.log"))
-            ends = {kind: self._accept(listener) for kind, listener in listeners.items()}
+            ends = {kind: self._accept(listener) for kind, listener in self._listeners.items()}
         finally:
-            for listener in listeners.values():
-                listener.close()
+            self._stop_listening()
         self.agent = Agent(ends["agent"], self.lab.path(f"{self.name}-agent.log"))
         self.qmp = Qmp(ends["qmp"])
         return self
+
+    def _stop_listening(self):
+        for listener in self._listeners.values():
+            listener.close()
+        self._listeners = {}
 
     def _listen(self, kind):
         self._socket(kind).unlink(missing_ok=True)
@@ -232,6 +250,7 @@ class Qemu:
         self._forget()
 
     def _forget(self):
+        self._stop_listening()
         for end in (self.qmp, self.agent):
             if end:
                 end.close()

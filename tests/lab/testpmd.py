@@ -99,6 +99,7 @@ class Testpmd:
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
     nice = 0  # of all of them
+    program, plugins = ["dpdk-testpmd"], ["-d", "librte_net_virtq.so"]
     _count = 0
 
     def __init__(self, lab, vdevs, name="testpmd", args=(), hugepages=False, eal=(), lcores=2,
@@ -117,8 +118,8 @@ class Testpmd:
         cpus = ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
         # Any thread on any processor: another run may be busy beside this one.
         lcores = ",".join(f"{n}@({cpus})" for n in range(self.lcores))
-        args = ["dpdk-testpmd", "--lcores", lcores, "--no-pci", "--no-telemetry",
-                "-d", "librte_net_virtq.so"]
+        args = [*self.program, "--lcores", lcores, "--no-pci", "--no-telemetry",
+                *self.plugins]
         if self.hugepages:
             args += ["--in-memory", "-m", self.memory]
         else:
@@ -129,6 +130,11 @@ class Testpmd:
         return [str(a) for a in args + ["--", "-i", "--total-num-mbufs=16384", *self.args]]
 
     def start(self, forward=True, timeout=60):
+        self.launch()
+        return self.attach(forward, timeout)
+
+    def launch(self):
+        """Starts testpmd, whose port may wait for a peer; attach() has to follow."""
         self.close()
         # EAL refuses a plugin by path where others may write; by name it is
         # found where the loader looks.
@@ -140,6 +146,9 @@ class Testpmd:
         self.process = Process(self.arguments(), log, env=env, stdin=self._terminal.slave,
                                stdout=self._terminal.slave, nice=self.nice)
         self._terminal.started()
+
+    def attach(self, forward=True, timeout=60):
+        """Returns when testpmd is ready."""
         self._terminal.wait(_literal(_PROMPT), 0, timeout)
         for line in self.setup:
             self.command(line)

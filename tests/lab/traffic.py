@@ -159,8 +159,10 @@ class Iperf:
         netns.lab.on_close(self._client.kill)
 
     def kill(self):
-        """Ends client and server at once, whatever state they are in."""
+        """Ends client and server at once, whatever state they are in, the guest included."""
         self._client.kill()
+        if not self._vm.agent:
+            return
         self._vm.run("killall -9 iperf3; true")
         self._vm.agent.wait(self._server, 20)
 

@@ -24,14 +24,19 @@ struct rte_eth_virtq_info {
 	uint32_t max_queues; /* queues each way that the application may configure */
 	bool connected;      /* to a device, which the fields below describe */
 	bool running;        /* the guest's driver is ready */
-	char device[RTE_ETH_VIRTQ_NAME_LEN];  /* id= of the QEMU device */
-	char vm_name[RTE_ETH_VIRTQ_NAME_LEN]; /* -name of the VM, may be empty */
+	/* id= of the QEMU device, name and UUID of its VM; empty with vhost-user, whose
+	 * messages do not say it */
+	char device[RTE_ETH_VIRTQ_NAME_LEN];
+	char vm_name[RTE_ETH_VIRTQ_NAME_LEN];
 	uint8_t vm_uuid[16];
-	uint32_t pid; /* of QEMU, as it reported */
-	uint8_t guest_mac[6];
-	uint32_t pairs;    /* queue pairs in use, while running */
-	uint64_t features; /* virtio features negotiated, while running */
-	uint32_t rx_mode;  /* VIRTQ_IPC_RX_* of virtq_ipc.h */
+	uint32_t pid;         /* of QEMU, as it reported; with vhost-user, as the kernel says */
+	uint8_t guest_mac[6]; /* zero with vhost-user */
+	uint32_t pairs;       /* queue pairs in use, while running */
+	uint64_t features;    /* virtio features negotiated, while running */
+	uint32_t rx_mode;     /* VIRTQ_IPC_RX_* of virtq_ipc.h; 0 with vhost-user */
+	char front[16];       /* "ipc" (virtio-net-ipc-pci) or "vhost-user" */
+	bool client;          /* the port connects to the socket, and does not listen there */
+	uint16_t guest_mtu;   /* as a vhost-user front end said; 0: unknown */
 };
 
 /**

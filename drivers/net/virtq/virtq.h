@@ -88,7 +88,7 @@ struct virtq_vq {
 /*
  * One queue of the application.  An idle poll reads only the first cache line.
  *
- * `view` is the ring of a queue that has one for itself and does not log; else `many` is
+ * `view` is the ring of a queue that has one for itself and nothing else to do; else `many` is
  * the first of those that an rx queue serves in turn, or the one that a tx queue shares.
  * Both are NULL while the guest has none for this queue.
  */
@@ -112,6 +112,8 @@ struct virtq_queue {
 
 	struct virtq_queue_stats stats __rte_cache_aligned;
 	uint32_t oversize_len; /* rx: of the last packet that was counted as oversize */
+	uint32_t rarp;         /* rx, 1: a packet of virtq_rarp.h is to be received */
+	uint8_t rarp_mac[6];
 
 	/* control thread's, under its lock */
 	struct virtq_queue_stats base __rte_cache_aligned; /* at the last reset */
@@ -134,6 +136,7 @@ struct virtq_port_counts {
 	uint64_t starts;
 	uint64_t lost; /* connections that ended while the guest's driver was ready */
 	uint64_t broken_rings;
+	uint64_t announces; /* of the guest's address, in either direction */
 };
 
 /* dev_private.  The control thread's lock guards all that changes after the probe. */
@@ -155,6 +158,7 @@ struct virtq_port {
 	bool started;             /* by the application */
 	bool running;             /* the guest's driver is ready */
 	bool lsc_pending;         /* the application's callback is still to be called */
+	bool rarp_pending;        /* or received, and virtq_rarp_check() is still to be called */
 	bool queues_pending;      /* the same for RTE_ETH_EVENT_QUEUE_STATE */
 	struct virtq_log_limit log;
 	uint16_t mtu;

@@ -12,6 +12,7 @@
 
 #include <sys/eventfd.h>
 
+#include "virtq_rarp.h"
 #include "virtq_rx.h"
 #include "virtq_tx.h"
 
@@ -85,8 +86,8 @@ virtq_rx_ring(struct virtq_queue *q, struct vring *vr, struct rte_mbuf **pkts, u
 	return done;
 }
 
-/* Several rings, from the one after the last that was served, or one that is logged.  Out of
- * line like virtq_rx_ring(). */
+/* Several rings, from the one after the last that was served, one that is logged, or an
+ * announcement.  Out of line like virtq_rx_ring(). */
 static __rte_noinline uint16_t
 virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 {
@@ -97,8 +98,12 @@ virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 
 	if (virtq_enter_many(q) == NULL)
 		return 0;
+	if (unlikely(order_acquire32(&q->rarp) != 0) && n > 0) {
+		pkts[0] = virtq_rarp_take(q);
+		done = pkts[0] != NULL;
+	}
 	first = vq = q->turn;
-	do {
+	while (done < n) {
 		struct vring *vr = vq->vring;
 
 		vq = vq->next;
@@ -108,7 +113,9 @@ virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 			done += virtq_rx_from(q, vr, order_acquire_ptr(&vr->log), pkts + done,
 					      n - done, &descs);
 		broken |= vr->fault != VRING_OK;
-	} while (done < n && descs > 0 && vq != first);
+		if (descs == 0 || vq == first)
+			break;
+	}
 	q->turn = vq;
 	virtq_leave(q, broken);
 	return done;

@@ -13,6 +13,7 @@
 #include "ipc_dialer.h"
 #include "ipc_listener.h"
 #include "ipc_peer.h"
+#include "rte_eth_virtq.h"
 #include "virtq_control.h"
 #include "virtq_front.h"
 
@@ -581,14 +582,19 @@ virtq_connector_announce(struct virtq_port *port)
 	virtq_control_lock(port->control);
 	if (port->peer)
 		ret = port->peer->ops->announce(port->peer);
+	port->count.announces += ret == 0;
 	if (port->peer && port->peer->ops->is_dead(port->peer))
 		virtq_control_wake(port->control);
 	virtq_control_unlock(port->control);
 	return ret;
 }
 
-const char *
-virtq_connector_path(const struct virtq_port *port)
+void
+virtq_connector_info(const struct virtq_port *port, struct rte_eth_virtq_info *info)
 {
-	return path_of(port->connector);
+	const struct virtq_connector *c = port->connector;
+
+	snprintf(info->connector, sizeof(info->connector), "%s", path_of(c));
+	snprintf(info->front, sizeof(info->front), "%s", c->front->name);
+	info->client = c->dialer != NULL;
 }

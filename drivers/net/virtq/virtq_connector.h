@@ -12,6 +12,7 @@
 
 #include "virtq.h"
 
+struct rte_eth_virtq_info;
 struct virtq_front_ops;
 
 /*
@@ -33,8 +34,8 @@ void virtq_connector_disconnect(struct virtq_port *port);
 /* rte_eth_virtq_announce() for a port: 0 or -errno. */
 int virtq_connector_announce(struct virtq_port *port);
 
-/* With the lock held. */
-const char *virtq_connector_path(const struct virtq_port *port);
+/* With the lock held: fills in the fields of info that describe the connector. */
+void virtq_connector_info(const struct virtq_port *port, struct rte_eth_virtq_info *info);
 
 /* With the lock held: sends the port's link and MTU to its peer, if it has one. */
 void virtq_connector_link_changed(struct virtq_port *port);

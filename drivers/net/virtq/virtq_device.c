@@ -13,6 +13,7 @@
 #include "virtq_front.h"
 #include "virtq_limits.h"
 #include "virtq_map.h"
+#include "virtq_rarp.h"
 #include "vring_call.h"
 #include "vring_recover.h"
 
@@ -383,6 +384,7 @@ virtq_device_check(struct virtq_port *port)
 			vring_call_send_here(port->call, vq->ring.call_fd);
 	}
 	virtq_limits_report(port);
+	virtq_rarp_check(port);
 	lost = memory_lost(port);
 	if (lost)
 		peer->ops->fail(peer, VIRTQ_MEMORY, lost);

@@ -401,7 +401,7 @@ rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 		return -EINVAL;
 	memset(info, 0, sizeof(*info));
 	virtq_control_lock(port->control);
-	snprintf(info->connector, sizeof(info->connector), "%s", virtq_connector_path(port));
+	virtq_connector_info(port, info);
 	info->nid = port->nid;
 	info->max_queues = port->max_queues;
 	info->connected = port->peer != NULL;

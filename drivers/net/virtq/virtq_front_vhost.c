@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest_log.h"
 #include "ipc_budget.h"
 #include "ipc_peer.h"
 #include "rte_eth_virtq.h"
@@ -24,6 +25,7 @@
 #include "virtq_device.h"
 #include "virtq_front.h"
 #include "virtq_mem_limit.h"
+#include "virtq_rarp.h"
 #include "vring_call.h"
 
 #define BIT(n) (1ull << (n))
@@ -42,9 +44,11 @@ struct vhost_front_peer {
 	struct virtq_peer peer; /* first: what the connector sees */
 	struct vhost_session *session;
 	bool has_features;
-	bool all_enabled; /* no protocol features: SET_VRING_ENABLE does not exist */
-	bool changed;     /* rings_update() has something to do */
-	bool gone;        /* the application ended the connection: no error */
+	bool all_enabled;      /* no protocol features: SET_VRING_ENABLE does not exist */
+	bool changed;          /* rings_update() has something to do */
+	bool log_all;          /* VHOST_F_LOG_ALL: all writes to guest memory are to be logged */
+	struct guest_log *log; /* that is not in use; NULL: none */
+	bool gone;             /* the application ended the connection: no error */
 	uint64_t features;
 	uint16_t mtu; /* of the guest; 0: unknown */
 	pid_t pid;
@@ -142,7 +146,7 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 		struct virtq_ring *ring = &port->vq[i].ring;
 
 		ready |= ring_is_ready(v, i);
-		if (!ring_is_used(v, i))
+		if (!ring_is_used(v, i) || (!ring->enabled && v->log_all && !port->dirty_log))
 			continue;
 		start |= !ring->enabled;
 		ring->enabled = true;
@@ -160,6 +164,18 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 	return virtq_device_start_rings(port, err, err_size);
 }
 
+/* The log comes into use, or goes out of use.  Which of both messages comes first, the log
+ * or that it is to be used, is the front end's choice; rings do not start before both. */
+static void
+log_switch(struct vhost_front_peer *v)
+{
+	if (v->log_all && !v->log)
+		return;
+	virtq_device_set_log(v->peer.port, v->log_all ? v->log : NULL);
+	if (v->log_all)
+		v->log = NULL;
+}
+
 /* Messages of the front end, in their usual order (struct vhost_session_ops). */
 
 static int
@@ -167,6 +183,7 @@ on_set_features(struct vhost_session *s, uint64_t features, bool enable, struct 
 {
 	struct vhost_front_peer *v = vhost_of(s);
 	uint64_t virtio = features & ~BIT(VHOST_F_LOG_ALL);
+	bool log_all = features & BIT(VHOST_F_LOG_ALL);
 
 	if (v->peer.port->running && virtio != v->features)
 		return vhost_err_set(err,
@@ -177,6 +194,43 @@ on_set_features(struct vhost_session *s, uint64_t features, bool enable, struct 
 	v->has_features = true;
 	v->all_enabled = enable;
 	v->changed = true;
+	if (log_all != v->log_all) {
+		vhost_session_charge(s, IPC_COST_RINGS);
+		v->log_all = log_all;
+		log_switch(v);
+	}
+	return 0;
+}
+
+static int
+on_set_log(struct vhost_session *s, const struct vhost_user_log *log, int *fd,
+	   struct vhost_err *err)
+{
+	struct vhost_front_peer *v = vhost_of(s);
+	struct guest_log *new;
+
+	vhost_session_charge(s, IPC_COST_RINGS);
+	new = guest_log_new(*fd, log->offset, log->size, err->text, sizeof(err->text));
+	if (!new)
+		return -1;
+	if (v->peer.port->mem && !guest_log_covers(new, v->peer.port->mem)) {
+		guest_log_free(new);
+		return vhost_err_set(err, "the dirty log is shorter than the guest's memory");
+	}
+	guest_log_free(v->log);
+	v->log = new;
+	v->changed = true;
+	if (v->log_all)
+		log_switch(v);
+	return 0;
+}
+
+static int
+on_rarp(struct vhost_session *s, const uint8_t *mac, struct vhost_err *err)
+{
+	(void)err;
+	vhost_session_charge(s, IPC_COST_RINGS);
+	virtq_rarp_send(port_of(s), mac);
 	return 0;
 }
 
@@ -189,6 +243,10 @@ mem_use(struct vhost_session *s, struct guest_mem *mem, const char *why, struct 
 
 	if (!mem)
 		return vhost_err_set(err, "%s", why);
+	if (port->dirty_log && !guest_log_covers(port->dirty_log, mem)) {
+		guest_mem_free(mem);
+		return vhost_err_set(err, "the dirty log is shorter than the guest's memory");
+	}
 	if (port->running)
 		vhost_session_charge(s, IPC_COST_RINGS);
 	vhost_of(s)->changed = true;
@@ -441,6 +499,8 @@ on_reset(struct vhost_session *s)
 		port->vq[i].ring.avail = port->vq[i].ring.used = 0;
 	}
 	v->has_features = false;
+	v->log_all = false;
+	virtq_device_set_log(port, NULL);
 }
 
 static uint8_t
@@ -493,6 +553,8 @@ static struct vhost_session_ops session_ops = {
 	.vring_call = on_vring_call,
 	.vring_enable = on_vring_enable,
 	.vring_stop = on_vring_stop,
+	.set_log = on_set_log,
+	.rarp = on_rarp,
 	.get_config = on_get_config,
 	.set_mtu = on_set_mtu,
 	.set_status = on_set_status,
@@ -521,7 +583,7 @@ front_open(struct virtq_connector *c, int fd)
 		.fd = fd,
 		.deadline_ms = UINT64_MAX, /* the connector names its port */
 	};
-	session_ops.features = virtq_device_features();
+	session_ops.features = virtq_device_features() | BIT(VHOST_F_LOG_ALL);
 	v->session = vhost_session_new(fd, &session_ops, v);
 	if (!v->session) {
 		free(v);
@@ -581,6 +643,7 @@ static void
 front_close(struct virtq_peer *peer)
 {
 	front_detach(peer);
+	guest_log_free(vhost_front_of(peer)->log);
 	vhost_session_free(vhost_front_of(peer)->session);
 	free(vhost_front_of(peer));
 }
@@ -628,8 +691,8 @@ front_info(const struct virtq_peer *peer, struct rte_eth_virtq_info *info)
 {
 	const struct vhost_front_peer *v = vhost_front_of(peer);
 
-	snprintf(info->device, sizeof(info->device), "vhost-user");
 	info->pid = (uint32_t)v->pid;
+	info->guest_mtu = v->mtu;
 }
 
 const struct virtq_front_ops virtq_front_vhost = {

@@ -49,13 +49,24 @@ may_be_view(const struct virtq_vq *vq)
 	return !vq || !vq->vring->log;
 }
 
+void
+virtq_map_rx_withdraw(struct virtq_port *port, uint32_t i)
+{
+	if (i >= port->num_rxq)
+		return;
+	withdraw(&port->rxq[i]);
+	wait_bursts(&port->rxq[i], 1);
+}
+
 /* Makes a circle of the rings of rx queue i, which no burst uses, and hands it over. */
-static void
-rx_publish(struct virtq_port *port, uint32_t i)
+void
+virtq_map_rx_publish(struct virtq_port *port, uint32_t i)
 {
 	struct virtq_queue *q = &port->rxq[i];
 	struct virtq_vq *first = NULL, *last = NULL;
 
+	if (i >= port->num_rxq)
+		return;
 	for (uint32_t pair = i; pair < VIRTQ_MAX_PAIRS; pair += port->num_rxq) {
 		struct virtq_vq *vq = virtq_transmitq(port, pair);
 
@@ -70,7 +81,7 @@ rx_publish(struct virtq_port *port, uint32_t i)
 	}
 	q->vq = first;
 	q->turn = first;
-	if (first == last && may_be_view(first))
+	if (first == last && may_be_view(first) && (i != 0 || !port->rarp_pending))
 		order_release_ptr(&q->view, first ? first->vring : NULL);
 	else
 		order_release_ptr(&q->many, first);
@@ -161,7 +172,7 @@ virtq_map_update(struct virtq_port *port)
 	tx_update(port);
 	for (uint32_t i = 0; i < port->num_rxq; i++)
 		if (change[i])
-			rx_publish(port, i);
+			virtq_map_rx_publish(port, i);
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
 		if (port->vq[i].reported != virtq_vq_in_use(&port->vq[i]))
 			port->queues_pending = true;
@@ -200,7 +211,7 @@ virtq_map_set_log(struct virtq_port *port, struct guest_log *log)
 		if (q[i].vq && q[i].vq->senders == 1 && may_be_view(q[i].vq))
 			order_release_ptr(&q[i].view, q[i].vq->vring);
 	for (i = 0; i < port->num_rxq; i++)
-		rx_publish(port, i);
+		virtq_map_rx_publish(port, i);
 }
 
 void

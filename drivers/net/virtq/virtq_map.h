@@ -32,6 +32,11 @@ virtq_vq_in_use(const struct virtq_vq *vq)
  */
 void virtq_map_update(struct virtq_port *port);
 
+/* Takes rx queue i its rings, if it is configured: when this returns, none of its bursts
+ * accesses one; and hands it over again what it is to have. */
+void virtq_map_rx_withdraw(struct virtq_port *port, uint32_t i);
+void virtq_map_rx_publish(struct virtq_port *port, uint32_t i);
+
 /* Takes all rings back: when this returns, no burst accesses one. */
 void virtq_map_clear(struct virtq_port *port);
 

@@ -106,6 +106,7 @@ static const struct xstat port_xstats[] = {
 	{"device_starts", offsetof(struct virtq_port_counts, starts)},
 	{"device_lost", offsetof(struct virtq_port_counts, lost)},
 	{"broken_rings", offsetof(struct virtq_port_counts, broken_rings)},
+	{"announces", offsetof(struct virtq_port_counts, announces)},
 };
 
 static const struct xstat rxq_xstats[] = {

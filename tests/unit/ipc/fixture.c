@@ -3,22 +3,9 @@
 
 #include "fixture.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
-
-void
-must_at(bool ok, const char *what, const char *file, int line)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, strerror(errno));
-	abort();
-}
 
 static void
 make_rx(struct virtq_ipc_rxstate *rx)
@@ -197,28 +184,6 @@ msg_code_here(const struct msg *m)
 	struct ipc_msg_ctx ctx = ctx_make(row->states & -row->states);
 
 	return msg_code(msg_table(m->hdr.type), m, msg_fds(m), &ctx);
-}
-
-unsigned int
-fds_count(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	unsigned int n = 0;
-
-	must(d != NULL);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n - 3; /* ".", ".." and the directory itself */
-}
-
-int
-fd_event(void)
-{
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-
-	must(fd >= 0);
-	return fd;
 }
 
 static void
@@ -403,23 +368,7 @@ fix_open_at(struct fix *f, enum ipc_state state)
 void
 fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned int nfds)
 {
-	union {
-		struct cmsghdr hdr;
-		char bytes[CMSG_SPACE(253 * sizeof(int))];
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)data, len};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
-
-	if (nfds) {
-		control.hdr.cmsg_level = SOL_SOCKET;
-		control.hdr.cmsg_type = SCM_RIGHTS;
-		control.hdr.cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		for (unsigned int i = 0; i < nfds; i++)
-			memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &fd, sizeof(int));
-		mh.msg_control = control.bytes;
-		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-	}
-	must(sendmsg(f->peer, &mh, MSG_NOSIGNAL) == (ssize_t)len);
+	fds_send(f->peer, data, len, fd, nfds);
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "fds.h"
 #include "ipc_check.h"
 #include "ipc_messages.h"
 #include "ipc_session.h"
@@ -20,10 +21,6 @@
 /* Queue pairs of every device here, unless a test says otherwise. */
 #define PAIRS 2u
 #define QUEUES (2u * PAIRS)
-
-/* Ends the program if cond is false, and prints where: the test cannot go on. */
-#define must(cond) must_at((cond), #cond, __FILE__, __LINE__)
-void must_at(bool ok, const char *what, const char *file, int line);
 
 /* ---- messages ---- */
 
@@ -77,13 +74,6 @@ uint32_t msg_code_here(const struct msg *m);
 		change;                                   \
 		CU_ASSERT_EQUAL(msg_code_here(&m), code); \
 	} while (0)
-
-/* ---- descriptors ---- */
-
-/* Open descriptors of this process. */
-unsigned int fds_count(void);
-/* A new eventfd. */
-int fd_event(void);
 
 /* ---- a session and its peer ---- */
 

@@ -95,6 +95,7 @@ struct stamp app_stamp(const struct rte_mbuf *m);
 
 extern CU_TestInfo map_tests[];
 extern CU_TestInfo log_tests[];
+extern CU_TestInfo rarp_tests[];
 extern CU_TestInfo traffic_tests[];
 
 #endif /* TEST_QUEUES_FIXTURE_H */

@@ -13,6 +13,7 @@ main(void)
 	CU_SuiteInfo suites[] = {
 		{"which queue has which rings", NULL, NULL, NULL, NULL, map_tests},
 		{"dirty log", NULL, NULL, NULL, NULL, log_tests},
+		{"RARP", NULL, NULL, NULL, NULL, rarp_tests},
 		{"changes under load", NULL, NULL, NULL, NULL, traffic_tests},
 		CU_SUITE_INFO_NULL,
 	};

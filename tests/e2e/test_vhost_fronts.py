@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 The virtq project
+"""Stock QEMU and DPDK's net_virtio_user at the socket of a port: traffic, and each side
+leaves and returns.  doc/frontends.md is the table of these tests."""
+
+import random
+import time
+
+import pytest
+
+from lab import until
+from fronts import (FRONT_LISTENS, FRONTS, MODES, PORT_LISTENS, make, outlives_ports,
+                    reconnects)
+
+# In every run; the other pairs of front end and mode are for --matrix.
+OFTEN = {
+    ("qemu-7.2", PORT_LISTENS), ("qemu-7.2", FRONT_LISTENS),
+    ("user-22.11", PORT_LISTENS), ("user-22.11", FRONT_LISTENS),
+}
+TRAFFIC_OFTEN = OFTEN | {
+    ("qemu-7.2-legacy", PORT_LISTENS), ("qemu-7.2-packed", FRONT_LISTENS),
+    ("qemu-7.2-dpdk", FRONT_LISTENS), ("qemu-7.2-dpdk-legacy", PORT_LISTENS),
+    ("user-22.11-bare", PORT_LISTENS), ("user-22.11-in-order", FRONT_LISTENS),
+    ("user-22.11-packed", FRONT_LISTENS), ("user-22.11-packed-in-order", PORT_LISTENS),
+}
+
+
+def each(often, condition=lambda front, mode: True):
+    """Every front end in each mode that the condition holds for."""
+    return pytest.mark.parametrize("front,mode", [
+        pytest.param(front, mode, marks=[] if (front, mode) in often else [pytest.mark.matrix])
+        for front in FRONTS for mode in MODES if condition(front, mode)])
+
+
+FEATURES = {"legacy": (32, "0"), "packed": (34, "1"), "in-order": (35, "1")}
+
+
+def check_features(pair, front):
+    """A Linux guest has what the name of the front end promises."""
+    features = pair.vm.run("cat /sys/bus/virtio/devices/virtio0/features").strip()
+    assert features[15] == "1", "mergeable buffers"
+    for word, (bit, value) in FEATURES.items():
+        if front.endswith(word):
+            assert features[bit] == value, word
+
+
+@each(TRAFFIC_OFTEN)
+def test_traffic(lab, front, mode):
+    pair = make(lab, front, mode)
+    if hasattr(pair, "vm") and "dpdk" not in front:
+        check_features(pair, front)
+    pair.check()
+
+
+def at_random():
+    """Another moment of the load each time."""
+    time.sleep(random.uniform(0, 0.3))
+
+
+def kill_port(pair, rounds):
+    """Seconds from each new port until packets pass."""
+    times = []
+    for _ in range(rounds):
+        load = pair.load()
+        pair.wait_passing()
+        at_random()
+        pair.kill_port()
+        pair.start_port()
+        begin = time.monotonic()
+        pair.wait_traffic()
+        times.append(time.monotonic() - begin)
+        load.kill()
+    pair.check()
+    return times
+
+
+def kill_front(pair, rounds):
+    """Seconds from each new front end, a guest's driver included, until packets pass."""
+    times = []
+    for _ in range(rounds):
+        load = pair.load()
+        pair.wait_passing()
+        at_random()
+        pair.kill_front()
+        load.kill()
+        pair.wait_link(up=False)
+        pair.start_front()
+        begin = time.monotonic()
+        pair.wait_traffic()
+        times.append(time.monotonic() - begin)
+    pair.check()
+    return times
+
+
+@each(OFTEN, outlives_ports)
+def test_kill_port_under_load(lab, front, mode):
+    kill_port(make(lab, front, mode), 2)
+
+
+@each(OFTEN)
+def test_kill_front_end_under_load(lab, front, mode):
+    kill_front(make(lab, front, mode), 1)
+
+
+@each(OFTEN)
+def test_each_side_leaves_and_returns(lab, front, mode):
+    """In the regular way, and either of them first."""
+    pair = make(lab, front, mode)
+    pair.check()
+    pair.quit_front()
+    pair.wait_link(up=False)
+    pair.start_front()
+    pair.check()
+    if reconnects(front, mode):
+        pair.quit_port()
+        pair.start_port()
+        pair.check()
+    # The front end first; one that does not wait for a port cannot be.
+    pair.quit_front()
+    pair.quit_port()
+    if reconnects(front, mode):
+        pair.launch_front()
+        pair.start_port()
+    else:
+        pair.start_port()
+        pair.launch_front()
+    pair.attach_front()
+    pair.check()
