@@ -229,7 +229,7 @@ test_others(void)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct vhost_user_inflight a = {
 			.size = sizes[i], .num_queues = 2, .queue_size = 64};
-		int fd = ram_memfd(65536, 0);
+		int fd = ram_memfd(sizes[i], 0);
 		struct vhost_inflight *in = must_open(&a, fd);
 		struct ring_state st = vhost_inflight_ring(in, 1);
 
