@@ -58,8 +58,7 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 		if (!vq->vring)
 			continue;
 		vq->ring.avail = vq->ring.used = vring_position(vq->vring);
-		vq->ring.at_used_idx = false;
-		vq->ring.recover = false;
+		vq->ring.at_used_idx = vq->ring.recover = false;
 		vring_call_put(vq->vring->call);
 		free(vq->vring);
 		vq->vring = NULL;
