@@ -107,12 +107,13 @@ virtq_rx_many(struct virtq_queue *q, struct rte_mbuf **pkts, uint16_t n)
 		struct vring *vr = vq->vring;
 
 		vq = vq->next;
-		if (unlikely(!vring_is_ours(vr) || vr->fault != VRING_OK))
-			continue;
-		if (virtq_rx_waiting(vr))
-			done += virtq_rx_from(q, vr, order_acquire_ptr(&vr->log), pkts + done,
-					      n - done, &descs);
-		broken |= vr->fault != VRING_OK;
+		if (likely(vring_is_ours(vr) && vr->fault == VRING_OK)) {
+			if (virtq_rx_waiting(vr))
+				done += virtq_rx_from(q, vr, order_acquire_ptr(&vr->log),
+						      pkts + done, n - done, &descs);
+			broken |= vr->fault != VRING_OK;
+		}
+		/* once round, also if each ring is broken */
 		if (descs == 0 || vq == first)
 			break;
 	}

@@ -178,8 +178,8 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
 		(void)ipc_peer_cred(port->peer->fd, &other);
 		snprintf(text, sizeof(text),
-			 "a second %s was refused: process %d is connected to %s",
-			 c->front->peer_is, (int)other.pid, port->name);
+			 "a second front end was refused: process %d is connected to %s",
+			 (int)other.pid, port->name);
 		peer->ops->fail(peer, VIRTQ_BUSY, text);
 		return -1;
 	}
