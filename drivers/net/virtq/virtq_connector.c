@@ -258,6 +258,13 @@ dialer_ready(struct virtq_watch *w)
 	ipc_dialer_changed(((struct virtq_connector *)w)->dialer);
 }
 
+/* Not while the last port comes or goes: who connects to nobody is dropped. */
+static bool
+wants_peer(struct virtq_connector *c)
+{
+	return c->dialer && TAILQ_EMPTY(&c->peers) && virtq_connector_first_port(c);
+}
+
 /* Connects to the socket, if it is time. */
 static void
 dial(struct virtq_connector *c, uint64_t now)
@@ -341,7 +348,7 @@ chore_run(struct virtq_chore *chore, uint64_t now)
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
-	if (c->dialer && TAILQ_EMPTY(&c->peers) && now >= ipc_dialer_due(c->dialer))
+	if (wants_peer(c) && now >= ipc_dialer_due(c->dialer))
 		dial(c, now);
 }
 
@@ -358,7 +365,7 @@ chore_due(struct virtq_chore *chore, uint64_t now)
 		if (peer->paused)
 			until = RTE_MIN(until, now + peer_wait(peer, now));
 	}
-	if (c->dialer && TAILQ_EMPTY(&c->peers))
+	if (wants_peer(c))
 		until = RTE_MIN(until, ipc_dialer_due(c->dialer));
 	return until;
 }
