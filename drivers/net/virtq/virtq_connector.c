@@ -178,8 +178,8 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
 		(void)ipc_peer_cred(port->peer->fd, &other);
 		snprintf(text, sizeof(text),
-			 "a second %s was refused: process %d is connected to %s",
-			 c->front->peer_is, (int)other.pid, port->name);
+			 "a second front end was refused: process %d is connected to %s",
+			 (int)other.pid, port->name);
 		peer->ops->fail(peer, VIRTQ_BUSY, text);
 		return -1;
 	}
@@ -256,6 +256,13 @@ static void
 dialer_ready(struct virtq_watch *w)
 {
 	ipc_dialer_changed(((struct virtq_connector *)w)->dialer);
+}
+
+/* Not while the last port comes or goes: who connects to nobody is dropped. */
+static bool
+wants_peer(struct virtq_connector *c)
+{
+	return c->dialer && TAILQ_EMPTY(&c->peers) && virtq_connector_first_port(c);
 }
 
 /* Connects to the socket, if it is time. */
@@ -341,7 +348,7 @@ chore_run(struct virtq_chore *chore, uint64_t now)
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
-	if (c->dialer && TAILQ_EMPTY(&c->peers) && now >= ipc_dialer_due(c->dialer))
+	if (wants_peer(c) && now >= ipc_dialer_due(c->dialer))
 		dial(c, now);
 }
 
@@ -358,7 +365,7 @@ chore_due(struct virtq_chore *chore, uint64_t now)
 		if (peer->paused)
 			until = RTE_MIN(until, now + peer_wait(peer, now));
 	}
-	if (c->dialer && TAILQ_EMPTY(&c->peers))
+	if (wants_peer(c))
 		until = RTE_MIN(until, ipc_dialer_due(c->dialer));
 	return until;
 }
