@@ -64,12 +64,23 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 	}
 }
 
-static void
-fds_free(struct virtq_port *port)
+void
+virtq_device_close_fds(struct virtq_port *port)
 {
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
 		close_fd(&port->vq[i].ring.kick_fd);
 		close_fd(&port->vq[i].ring.call_fd);
+	}
+}
+
+/* The next peer finds nothing that this one said. */
+static void
+descriptions_forget(struct virtq_port *port)
+{
+	virtq_device_close_fds(port);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+		port->vq[i].ring = (struct virtq_ring){.kick_fd = -1, .call_fd = -1};
+		port->vq[i].fault = VRING_OK;
 	}
 }
 
@@ -280,7 +291,7 @@ virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_vqs,
 	ret = virtq_device_start_rings(port, err, err_size);
 	if (ret != 0) {
 		rings_free(port, 0, VIRTQ_MAX_VQS);
-		fds_free(port);
+		virtq_device_close_fds(port);
 		return ret;
 	}
 	port->count.starts++;
@@ -297,7 +308,6 @@ virtq_device_stop(struct virtq_port *port)
 	if (!port->running)
 		return;
 	virtq_device_stop_rings(port, 0, VIRTQ_MAX_VQS);
-	fds_free(port);
 	set_running(port, false);
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
 }
@@ -310,7 +320,7 @@ virtq_device_detach(struct virtq_port *port)
 	virtq_device_stop(port);
 	guest_log_free(port->dirty_log);
 	port->dirty_log = NULL;
-	fds_free(port);
+	descriptions_forget(port);
 	guest_mem_free(port->mem);
 	port->mem = NULL;
 	port->peer = NULL;
