@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <rte_malloc.h>
+
 #include "guest_log.h"
 #include "virtq_front.h"
 #include "virtq_limits.h"
@@ -68,7 +70,7 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 static void
 fds_free(struct virtq_port *port)
 {
-	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+	for (uint32_t i = 0; port->vq && i < VIRTQ_MAX_VQS; i++) {
 		close_fd(&port->vq[i].ring.kick_fd);
 		close_fd(&port->vq[i].ring.call_fd);
 	}
@@ -304,6 +306,34 @@ virtq_device_stop(struct virtq_port *port)
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
 }
 
+/* The rings of a peer: most of a port's memory, which one without a peer does not have. */
+static struct virtq_vq *
+vqs_new(int socket)
+{
+	struct virtq_vq *vq = rte_zmalloc_socket("virtq vqs", VIRTQ_MAX_VQS * sizeof(*vq),
+						 RTE_CACHE_LINE_SIZE, socket);
+
+	for (uint32_t i = 0; vq && i < VIRTQ_MAX_VQS; i++) {
+		vq[i].index = (uint16_t)i;
+		vq[i].ring.kick_fd = -1;
+		vq[i].ring.call_fd = -1;
+		rte_spinlock_init(&vq[i].lock);
+	}
+	return vq;
+}
+
+int
+virtq_device_attach(struct virtq_port *port, struct virtq_peer *peer)
+{
+	port->vq = vqs_new(rte_eth_devices[port->port_id].data->numa_node);
+	if (!port->vq)
+		return -ENOMEM;
+	port->peer = peer;
+	peer->port = port;
+	port->count.connects++;
+	return 0;
+}
+
 void
 virtq_device_detach(struct virtq_port *port)
 {
@@ -313,6 +343,8 @@ virtq_device_detach(struct virtq_port *port)
 	guest_log_free(port->dirty_log);
 	port->dirty_log = NULL;
 	fds_free(port);
+	rte_free(port->vq);
+	port->vq = NULL;
 	guest_mem_free(port->mem);
 	port->mem = NULL;
 	port->peer = NULL;

@@ -65,8 +65,12 @@ void virtq_device_configure(struct virtq_port *port, uint32_t num_rxq, uint32_t 
  * their eventfds; the memory stays mapped.  Harmless when repeated. */
 void virtq_device_stop(struct virtq_port *port);
 
-/* Stops, unmaps the guest's memory and its dirty log, and clears port->peer.  Harmless when
- * repeated. */
+/* A peer connected: it is the port's, which has none, and its rings can be described.  Returns
+ * 0 or -ENOMEM. */
+int virtq_device_attach(struct virtq_port *port, struct virtq_peer *peer);
+
+/* Stops, unmaps the guest's memory and its dirty log, frees its rings, and clears port->peer.
+ * Harmless when repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
 /* A page of what the peer shares vanished: takes all rings from the data threads, without a
