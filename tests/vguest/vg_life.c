@@ -26,9 +26,16 @@ drain(struct vg_run *run)
 	for (uint32_t i = 0; i < run->o->pairs; i++) {
 		struct vg_flow *f = &run->flow[i];
 
-		if (vg_flow_receive(run, f, UINT32_MAX) < 0 || vg_flow_reap(run, f) < 0)
+		if (vg_flow_reap(run, f) < 0)
 			return -1;
-		f->floor = f->tx_seq - f->txq->ring.vd.nbusy;
+		f->taken = f->tx_seq - f->txq->ring.vd.nbusy;
+	}
+	for (uint32_t i = 0; i < run->o->pairs; i++) {
+		struct vg_flow *f = &run->flow[i];
+
+		if (vg_flow_receive(run, f, UINT32_MAX) < 0)
+			return -1;
+		f->floor = f->taken;
 	}
 	return 0;
 }

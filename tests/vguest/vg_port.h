@@ -26,6 +26,8 @@ struct vg_port;
 /* Two backends, one set of rings.  All return 0, or -1 after vg_err(). */
 struct vg_backend {
 	const char *name;
+	/* rings stop one after the other: what the backend holds for one may come by another */
+	bool one_by_one;
 	int (*connect)(struct vg_port *p);
 	int (*start)(struct vg_port *p); /* each queue at q->pos */
 	int (*stop)(struct vg_port *p);  /* sets q->pos; nobody touches the rings any more */

@@ -444,6 +444,7 @@ vhost_close(struct vg_port *p)
 
 const struct vg_backend vg_backend_vhost = {
 	.name = "vhost",
+	.one_by_one = true,
 	.connect = vhost_connect,
 	.start = vhost_start,
 	.stop = vhost_stop,

@@ -67,8 +67,8 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 	}
 }
 
-static void
-fds_free(struct virtq_port *port)
+void
+virtq_device_close_fds(struct virtq_port *port)
 {
 	for (uint32_t i = 0; port->vq && i < VIRTQ_MAX_VQS; i++) {
 		close_fd(&port->vq[i].ring.kick_fd);
@@ -187,7 +187,11 @@ virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end)
 {
 	for (uint32_t i = first; i < end; i++)
 		port->vq[i].ring.enabled = false;
-	virtq_map_update(port);
+	/* a peer that was told so has all its rings back */
+	if (port->peer->ops->is_dead(port->peer))
+		virtq_device_quiesce(port);
+	else
+		virtq_map_update(port);
 	port->peer->ops->check(port->peer); /* faults of the last bursts */
 	rings_free(port, first, end);
 }
@@ -284,7 +288,7 @@ virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_vqs,
 	ret = virtq_device_start_rings(port, err, err_size);
 	if (ret != 0) {
 		rings_free(port, 0, VIRTQ_MAX_VQS);
-		fds_free(port);
+		virtq_device_close_fds(port);
 		return ret;
 	}
 	port->count.starts++;
@@ -301,7 +305,6 @@ virtq_device_stop(struct virtq_port *port)
 	if (!port->running)
 		return;
 	virtq_device_stop_rings(port, 0, VIRTQ_MAX_VQS);
-	fds_free(port);
 	set_running(port, false);
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
 }
@@ -342,8 +345,8 @@ virtq_device_detach(struct virtq_port *port)
 	virtq_device_stop(port);
 	guest_log_free(port->dirty_log);
 	port->dirty_log = NULL;
-	fds_free(port);
-	rte_free(port->vq);
+	virtq_device_close_fds(port);
+	rte_free(port->vq); /* with all that this peer said of its rings */
 	port->vq = NULL;
 	guest_mem_free(port->mem);
 	port->mem = NULL;
