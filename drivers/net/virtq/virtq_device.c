@@ -65,12 +65,23 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 	}
 }
 
-static void
-fds_free(struct virtq_port *port)
+void
+virtq_device_close_fds(struct virtq_port *port)
 {
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
 		close_fd(&port->vq[i].ring.kick_fd);
 		close_fd(&port->vq[i].ring.call_fd);
+	}
+}
+
+/* The next peer finds nothing that this one said. */
+static void
+descriptions_forget(struct virtq_port *port)
+{
+	virtq_device_close_fds(port);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+		port->vq[i].ring = (struct virtq_ring){.kick_fd = -1, .call_fd = -1};
+		port->vq[i].fault = VRING_OK;
 	}
 }
 
@@ -185,7 +196,11 @@ virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end)
 {
 	for (uint32_t i = first; i < end; i++)
 		port->vq[i].ring.enabled = false;
-	virtq_map_update(port);
+	/* a peer that was told so has all its rings back */
+	if (port->peer->ops->is_dead(port->peer))
+		virtq_device_quiesce(port);
+	else
+		virtq_map_update(port);
 	port->peer->ops->check(port->peer); /* faults of the last bursts */
 	rings_free(port, first, end);
 }
@@ -282,7 +297,7 @@ virtq_device_start(struct virtq_port *port, uint64_t features, uint32_t num_vqs,
 	ret = virtq_device_start_rings(port, err, err_size);
 	if (ret != 0) {
 		rings_free(port, 0, VIRTQ_MAX_VQS);
-		fds_free(port);
+		virtq_device_close_fds(port);
 		return ret;
 	}
 	port->count.starts++;
@@ -299,7 +314,6 @@ virtq_device_stop(struct virtq_port *port)
 	if (!port->running)
 		return;
 	virtq_device_stop_rings(port, 0, VIRTQ_MAX_VQS);
-	fds_free(port);
 	set_running(port, false);
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
 }
@@ -312,7 +326,7 @@ virtq_device_detach(struct virtq_port *port)
 	virtq_device_stop(port);
 	guest_log_free(port->dirty_log);
 	port->dirty_log = NULL;
-	fds_free(port);
+	descriptions_forget(port);
 	guest_mem_free(port->mem);
 	port->mem = NULL;
 	port->peer = NULL;

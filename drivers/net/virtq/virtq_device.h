@@ -61,12 +61,15 @@ void virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t e
  * no burst: which of them serves which ring (virtq_map.h). */
 void virtq_device_configure(struct virtq_port *port, uint32_t num_rxq, uint32_t num_txq);
 
-/* The guest's driver has stopped: virtq_device_stop_rings() for all rings, and closes
- * their eventfds; the memory stays mapped.  Harmless when repeated. */
+/* The guest's driver has stopped: virtq_device_stop_rings() for all rings; the memory stays
+ * mapped, and the eventfds stay open.  Harmless when repeated. */
 void virtq_device_stop(struct virtq_port *port);
 
-/* Stops, unmaps the guest's memory and its dirty log, and clears port->peer.  Harmless when
- * repeated. */
+/* Closes the eventfds of all rings, none of which is running. */
+void virtq_device_close_fds(struct virtq_port *port);
+
+/* Stops, forgets what was said of each ring, unmaps the guest's memory and its dirty log, and
+ * clears port->peer.  Harmless when repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
 /* A page of what the peer shares vanished: takes all rings from the data threads, without a

@@ -246,6 +246,7 @@ on_stop(struct ipc_session *s, struct virtq_ipc_stopped *stopped)
 	struct virtq_port *port = ipc->peer.port;
 
 	virtq_device_stop(port);
+	virtq_device_close_fds(port);
 	shm_unmap(&ipc->state);
 	stopped->num_queues = port->num_vqs;
 	for (uint32_t i = 0; i < port->num_vqs; i++) {

@@ -540,17 +540,27 @@ on_set_mtu(struct vhost_session *s, uint16_t mtu, struct vhost_err *err)
 	return 0;
 }
 
+/* All rings stop, at once. */
+static void
+rings_forget(struct vhost_front_peer *v)
+{
+	struct virtq_port *port = v->peer.port;
+
+	if (port->running)
+		vhost_session_charge(v->session, IPC_COST_RINGS);
+	virtq_device_stop(port);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		ring_forget(v, i);
+}
+
 static void
 on_reset(struct vhost_session *s)
 {
 	struct vhost_front_peer *v = vhost_of(s);
 	struct virtq_port *port = v->peer.port;
 
-	if (port->running)
-		vhost_session_charge(s, IPC_COST_RINGS);
-	virtq_device_stop(port);
+	rings_forget(v);
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
-		ring_forget(v, i);
 		v->ring[i] = (struct vhost_ring){.err_fd = v->ring[i].err_fd};
 		port->vq[i].ring.size = 0;
 		port->vq[i].ring.avail = port->vq[i].ring.used = 0;
@@ -566,8 +576,7 @@ on_set_status(struct vhost_session *s, uint8_t status)
 	struct vhost_front_peer *v = vhost_of(s);
 
 	if (status == 0)
-		for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
-			ring_forget(v, i);
+		rings_forget(v);
 	/* the features were not accepted (virtio 3.1.1) */
 	if (!v->has_features)
 		status &= (uint8_t)~VIRTIO_STATUS_FEATURES_OK;

@@ -17,10 +17,12 @@
 #include "virtq_mbuf.h"
 
 static bool
-never_dead(const struct virtq_peer *peer)
+is_dead(const struct virtq_peer *peer)
 {
-	(void)peer;
-	return false;
+	const struct fixture *f =
+		(const struct fixture *)((const uint8_t *)peer - offsetof(struct fixture, peer));
+
+	return f->dead;
 }
 
 static void
@@ -50,7 +52,7 @@ fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
 
 static const struct virtq_front_ops front = {
 	.name = "test",
-	.is_dead = never_dead,
+	.is_dead = is_dead,
 	.check = check,
 	.broken = broken,
 	.fail = fail,

@@ -47,6 +47,7 @@ struct fixture {
 	eth_tx_burst_t tx;
 	uint32_t broken;    /* rings, as the front was told */
 	const char *failed; /* why the connection is over, as the front was told */
+	bool dead;          /* the connection is over */
 	uint64_t got_at;    /* address of the buffer that guest_recv() took last */
 	int wake_fd;
 };

@@ -181,6 +181,29 @@ some_broken(bool packed)
 }
 BOTH(some_broken)
 
+/* The peer was told that it has its rings back: stopping some of them does not hand the
+ * others to the data threads again. */
+static void
+stop_of_a_dead_peer(bool packed)
+{
+	struct rte_mbuf *m;
+
+	fixture_start(&f, packed, PAIRS);
+	virtq_device_configure(&f.port, 1, 2);
+	virtq_device_quiesce(&f.port);
+	f.dead = true;
+	for (uint32_t i = 0; i < 2 * PAIRS; i++) {
+		virtq_device_stop_rings(&f.port, i, i + 1);
+		CU_ASSERT_PTR_NULL(f.rxq[0].view);
+		CU_ASSERT_PTR_NULL(f.rxq[0].many);
+		CU_ASSERT_PTR_NULL(f.txq[1].view);
+		CU_ASSERT_PTR_NULL(f.txq[1].many);
+		CU_ASSERT_EQUAL(f.rx(&f.rxq[0], &m, 1), 0);
+	}
+	fixture_stop(&f);
+}
+BOTH(stop_of_a_dead_peer)
+
 /* Chains as long as they can be: a burst ends early, and the next one goes on. */
 #define LONG 1000u
 
@@ -325,6 +348,7 @@ CU_TestInfo map_tests[] = {
 	BOTH_TESTS("1 to 4 queues each way with 1 to 4 pairs", every_combination),
 	BOTH_TESTS("rings are served in turn", in_turn),
 	BOTH_TESTS("broken rings beside others", some_broken),
+	BOTH_TESTS("rings of a dead peer stay with it", stop_of_a_dead_peer),
 	BOTH_TESTS("long chains shorten a receive burst", long_chains),
 	BOTH_TESTS("long chains shorten a transmit burst", long_receive_chains),
 	BOTH_TESTS("changes are events", events),
