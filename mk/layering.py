@@ -27,7 +27,7 @@ ROOMS = {
     "compat": (DRIVER + r"compat\.h", ()),
     "examples": (r"examples/", ("api",)),
     "driver": (DRIVER, ("compat", "api", "vring", "mem", "wire", "ipc", "vhost")),
-    "vguest": (r"tests/vguest/", ("wire", "vdriver", "ipc")),
+    "vguest": (r"tests/vguest/", ("wire", "vdriver", "ipc", "vhost")),
     "bench": (r"tests/bench/", ("wire",)),
     "tests": (r"tests/", ("wire", "mem", "vring", "vdriver", "ipc", "vhost", "driver",
                          "vguest")),

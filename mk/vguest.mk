@@ -6,12 +6,12 @@
 
 VGUEST := $(B)/tests/vguest
 VGUEST_IPC := $(addprefix lib/ipc/ipc_,check_error.c envelope.c err.c fd.c field.c sock.c)
-VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VDRIVER_SRC) $(VGUEST_IPC)
-VGUEST_HDR := $(wildcard tests/vguest/*.h lib/vdriver/*.h lib/ipc/*.h lib/include/*.h)
+VGUEST_SRC := $(wildcard tests/vguest/*.c) $(VDRIVER_SRC) $(VGUEST_IPC) lib/vhost/vhost_sock.c
+VGUEST_HDR := $(wildcard tests/vguest/*.h lib/vdriver/*.h lib/ipc/*.h lib/vhost/*.h lib/include/*.h)
 VGUEST_CFLAGS = -std=gnu11 -O3 -g $(WARN) -march=x86-64-v2
 
 $(VGUEST): $(VGUEST_SRC) $(VGUEST_HDR) $(FLAGS_STAMP)
 	$(call say,LD)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) $(VDRIVER_INC) -Ilib/ipc \
+	$(Q)$(CC) $(VQ_CPPFLAGS) $(CPPFLAGS) $(VGUEST_CFLAGS) $(CFLAGS) $(VDRIVER_INC) -Ilib/ipc -Ilib/vhost \
 		-o $@ $(VGUEST_SRC)

@@ -72,14 +72,16 @@ vhost_check_vring_addr(const struct vhost_msg *m, const struct vhost_msg_ctx *ct
 }
 
 /* QEMU sends it before SET_FEATURES as well, so that protocol features that have been agreed
- * on are enough. */
+ * on are enough.  To disable a ring needs neither: net_virtio_user that listens begins with
+ * that when the next back end connects. */
 int
 vhost_check_vring_enable(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
 			 struct vhost_err *err)
 {
 	const struct vhost_user_vring_state *state = &m->payload->state;
 
-	if (!ctx->protocol_acknowledged && !(ctx->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
+	if (state->num != 0 && !ctx->protocol_acknowledged &&
+	    !(ctx->features & BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 		return vhost_err_set(err,
 				     "SET_VRING_ENABLE needs protocol features, which were not "
 				     "agreed on");

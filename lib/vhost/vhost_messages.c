@@ -194,9 +194,19 @@ handle_vring_call(struct vhost_session *s, const struct vhost_msg *m, struct vho
 	return s->ops->vring_call(s, index, &s->in.fds[0], err);
 }
 
-/* Nothing is ever written to the eventfd, which is closed. */
 static int
-handle_unused_fd(struct vhost_session *s, const struct vhost_msg *m, struct vhost_err *err)
+handle_vring_err(struct vhost_session *s, const struct vhost_msg *m, struct vhost_err *err)
+{
+	uint32_t index = m->payload->u64 & VHOST_USER_VRING_INDEX;
+
+	if (check_eventfd(s, index, err))
+		return -1;
+	return s->ops->vring_err(s, index, &s->in.fds[0], err);
+}
+
+/* A back end may ignore its eventfd, which is closed. */
+static int
+handle_set_log_fd(struct vhost_session *s, const struct vhost_msg *m, struct vhost_err *err)
 {
 	(void)s;
 	(void)m;
@@ -320,7 +330,7 @@ static const struct vhost_msg_row rows[] = {
 		.check = vhost_check_log,
 		.handle = handle_set_log_base,
 	},
-	{ROW(SET_LOG_FD), .max_size = U64, FDS(0, 1), .handle = handle_unused_fd},
+	{ROW(SET_LOG_FD), .max_size = U64, FDS(0, 1), .handle = handle_set_log_fd},
 	{
 		ROW(SET_VRING_NUM),
 		SIZE(sizeof(struct vhost_user_vring_state)),
@@ -365,7 +375,7 @@ static const struct vhost_msg_row rows[] = {
 		SIZE(U64),
 		FDS(0, 1),
 		.check = vhost_check_vring_fd,
-		.handle = handle_unused_fd,
+		.handle = handle_vring_err,
 	},
 	{
 		ROW(GET_PROTOCOL_FEATURES),

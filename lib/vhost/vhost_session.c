@@ -17,12 +17,9 @@
 
 #define BIT(n) (1ull << (n))
 
-/* Of several reasons the first one is kept. */
 static void
 die(struct vhost_session *s, bool failed, const char *why)
 {
-	if (s->dead)
-		return;
 	s->dead = true;
 	s->failed = failed;
 	vhost_err_set(&s->why, "%s", why);
@@ -77,6 +74,7 @@ vhost_session_fail(struct vhost_session *s, const char *why)
 	static const uint64_t no = 1;
 	struct vhost_err first;
 
+	/* of several reasons the first one is kept */
 	if (s->dead || s->failing)
 		return;
 	s->failing = true;

@@ -57,6 +57,8 @@ struct vhost_session_ops {
 	/* *fd is an eventfd, made non-blocking, or -1: the ring is polled */
 	int (*vring_kick)(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err);
 	int (*vring_call)(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err);
+	/* to be signalled when the ring is broken; *fd as above */
+	int (*vring_err)(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err);
 	int (*vring_enable)(struct vhost_session *s, uint32_t index, bool enable,
 			    struct vhost_err *err);
 	/* GET_VRING_BASE: the ring stops, and its eventfds are closed.  *base as vring_base has

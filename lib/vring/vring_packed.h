@@ -104,7 +104,7 @@ vring_packed_chain(const struct vring *vr, enum vring_dir dir, struct vring_batc
  * when the batch is full (b->full), or at a malformed chain (vr->fault), which is not
  * added.
  */
-static inline uint16_t
+static inline __attribute__((always_inline)) uint16_t
 vring_packed_snapshot(struct vring *vr, enum vring_dir dir, struct vring_batch *b, uint16_t n)
 {
 	uint16_t added = 0;

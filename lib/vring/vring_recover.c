@@ -16,16 +16,17 @@ struct burst {
 };
 
 /* Slots from the next one of vr to a place (slot and wrap counter); more than the ring has
- * if the place is not in the ring or lies before. */
+ * if the place is not in the ring, or lies before. */
 static uint32_t
 ahead_of(const struct vring *vr, uint16_t place)
 {
 	uint32_t slot = place & ~(uint32_t)VRING_PACKED_WRAP;
-	bool other_lap = !!(place & VRING_PACKED_WRAP) != vr->wrap;
 
-	if (slot >= vr->size || (!other_lap && slot < vr->last_avail))
+	if (slot >= vr->size)
 		return UINT32_MAX;
-	return slot + (other_lap ? vr->size : 0u) - vr->last_avail;
+	if (!!(place & VRING_PACKED_WRAP) != vr->wrap)
+		slot += vr->size;
+	return slot - vr->last_avail;
 }
 
 /* Where the used descriptor's length, id and flags are. */
@@ -69,18 +70,13 @@ read_entry(const struct vring *vr, struct burst *b, uint16_t k)
 	return 0;
 }
 
-/* Reads the journal of `n` entries for `slots` slots from the next one of vr on. */
+/* Reads the journal of n entries for `slots` slots from the next one of vr on. */
 static int
-read_journal(const struct vring *vr, struct burst *b, uint16_t n, uint32_t slots, char *err,
+read_journal(const struct vring *vr, struct burst *b, uint16_t n, uint16_t slots, char *err,
 	     size_t err_size)
 {
-	if (n > RING_JOURNAL || slots == 0 || slots > vr->size) {
-		snprintf(err, err_size, "the journal of its last owner has %u entries for %u slots",
-			 n, slots);
-		return -1;
-	}
 	b->n = n;
-	b->slots = (uint16_t)slots;
+	b->slots = slots;
 	for (uint16_t k = 0; k < n; k++) {
 		if (read_entry(vr, b, k) == 0)
 			continue;
@@ -133,14 +129,14 @@ recover_burst(struct vring *vr, uint64_t pos, const struct guest_log *log, char 
 
 	if (n == 0 && slots == 0)
 		return 0;
-	if (n == 0) {
+	if (n == 0 || n > RING_JOURNAL || slots == 0 || slots > vr->size) {
 		snprintf(err, err_size,
-			 "the positions of its last owner differ (0x%x, 0x%x), and no journal says "
-			 "why",
-			 (uint16_t)pos, (uint16_t)(pos >> 16));
+			 "its last owner left the positions 0x%x and 0x%x, and a journal of %u "
+			 "entries",
+			 (uint16_t)pos, (uint16_t)(pos >> 16), n);
 		return -1;
 	}
-	if (read_journal(vr, &b, n, slots, err, err_size) != 0)
+	if (read_journal(vr, &b, n, (uint16_t)slots, err, err_size) != 0)
 		return -1;
 	/* the first one is written last: if it is there, all are, and the guest may already
 	 * have made others available in their place */

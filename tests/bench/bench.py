@@ -97,7 +97,8 @@ def clear(out, form):
     """Removes what an earlier run of this kind left."""
     old = [out / name for name in (form.TABLE, form.RESULTS, form.SAMPLES)]
     if form is report:
-        old += [*out.glob("*.svg"), out / "latency.csv", out / "scale.csv"]
+        old += [*out.glob("*.svg"), out / "latency.csv", out / "scale.csv",
+                out / "forwarding.csv"]
     for path in old:
         path.unlink(missing_ok=True)
 

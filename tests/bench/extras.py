@@ -6,9 +6,13 @@ import csv
 import itertools
 import json
 import statistics
+import time
 
 import cells
+import figures
 import report
+from lab import Testpmd
+from lab.core import until
 from parts import Host
 
 COPY_SAMPLES = 3
@@ -135,4 +139,65 @@ class Scale:
                 answer["idle_cycles"] / max(answer["idle_calls"], 1))
 
 
-ALL = (CopyLimit(), Latency(), Scale())
+class Forwarding:
+    """What a user measures: testpmd forwards between two ports, and so does a testpmd with
+    two net_virtio_user ports at the other ends; packets go in circles."""
+    name = "forwarding"
+    quick = False
+    rounds = 5
+    seconds = 2.0
+    settle = 0.5
+
+    def run(self, bench, plan):
+        rows = []
+        bench.say(f"\ntestpmd, io-forward between two vhost-user ports, net_virtio_user behind: "
+                  f"{'ring':<16} {'virtq':>7} {'net_vhost':>9} Mpps, ratio (95% interval)")
+        for ring, options in (("split", "mrg_rxbuf=0,in_order=0"),
+                              ("split-mrg", "mrg_rxbuf=1,in_order=0"),
+                              ("packed-ino", "packed_vq=1,mrg_rxbuf=0,in_order=1")):
+            pairs = []
+            for n in range(self.rounds):
+                mpps = {}
+                for kind in ("eth_virtq", "net_vhost")[::1 if n % 2 == 0 else -1]:
+                    mpps[kind] = self._round(bench, kind, f"{ring}-{n}", options)
+                pairs.append((mpps["eth_virtq"], mpps["net_vhost"]))
+            ours, theirs = (statistics.median(p) for p in zip(*pairs))
+            found = figures.ratio(pairs, ring)
+            bench.say(f"{ring:>90} {ours:>7.2f} {theirs:>9.2f}, {found.median:.2f} "
+                      f"({found.low:.2f} to {found.high:.2f})")
+            rows.append((ring, f"{ours:.3f}", f"{theirs:.3f}", f"{found.median:.3f}",
+                         f"{found.low:.3f}", f"{found.high:.3f}"))
+        with open(bench.out / "forwarding.csv", "w", newline="", encoding="ascii") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow("ring virtq_mpps net_vhost_mpps ratio ci_low ci_high".split())
+            out.writerows(rows)
+
+    def _round(self, bench, kind, name, options):
+        """Mpps that the host forwards."""
+        base = bench.lab.tmp / f"fwd-{kind}-{name}"
+        host = Testpmd(bench.lab, [f"{kind}{i},iface={base}-{i}" for i in (0, 1)],
+                       name=f"fwd-host-{kind}", connector=False, hugepages=True)
+        guest = Testpmd(bench.lab, [f"net_virtio_user{i},path={base}-{i},queue_size=1024,{options}"
+                                    for i in (0, 1)], name="fwd-guest", connector=False,
+                        hugepages=True, eal=["--single-file-segments"])
+        guest.plugins = ()
+        host.cpu, guest.cpu = bench.cpus
+        try:
+            host.start()
+            guest.start(forward=False)
+            guest.command("start tx_first 16")
+            until("packets in circles", 20, lambda: host.stats(1)["TX-packets"] > 100000)
+            time.sleep(self.settle)
+            began, first = time.monotonic(), self._forwarded(host)
+            time.sleep(self.seconds)
+            return (self._forwarded(host) - first) / (time.monotonic() - began) / 1e6
+        finally:
+            guest.close()
+            host.close()
+
+    @staticmethod
+    def _forwarded(pmd):
+        return sum(pmd.stats(n)["TX-packets"] for n in (0, 1))
+
+
+ALL = (CopyLimit(), Latency(), Scale(), Forwarding())

@@ -99,6 +99,7 @@ class Testpmd:
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
     nice = 0  # of all of them
+    cpu = None  # where it forwards; None: on any processor
     program, plugins = ["dpdk-testpmd"], ["-d", "librte_net_virtq.so"]
     _count = 0
 
@@ -117,7 +118,8 @@ class Testpmd:
     def arguments(self):
         cpus = ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
         # Any thread on any processor: another run may be busy beside this one.
-        lcores = ",".join(f"{n}@({cpus})" for n in range(self.lcores))
+        lcores = ",".join(f"{n}@({cpus})" if n == 0 or self.cpu is None else f"{n}@{self.cpu}"
+                          for n in range(self.lcores))
         args = [*self.program, "--lcores", lcores, "--no-pci", "--no-telemetry",
                 *self.plugins]
         if self.hugepages:

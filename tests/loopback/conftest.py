@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
-"""One testpmd a variant serves all tests of it; logs are kept if one of them fails."""
+"""One testpmd for each variant behind each front serves all tests of these; logs are kept if
+one of them fails."""
 
 import os
 import shutil
@@ -9,21 +10,33 @@ import pytest
 
 from lab import Lab, Testpmd
 from lab import core
-from guest import PROGRAM
+from guest import PROGRAM, devargs
 from variants import variants
 
 LOGS = core.TOP / "build" / "loopback-logs"
 # What each port of the testpmd has, and how many ports there are.
 QUEUES, PORTS = 4, 2
+# How the guest's device reaches the port.
+FRONTS = ["ipc", "vhost"]
 _failed = set()
 
 
 def pytest_configure(config):
     core.raise_on_signals(KeyboardInterrupt)
     config.addinivalue_line("markers", "timeout(seconds): bound of one test")
+    config.addinivalue_line("markers", "front(name): the test is about that one alone")
 
 
-def pytest_collection_modifyitems(items):
+def _of_another_front(item):
+    marker = item.get_closest_marker("front")
+    return marker and item.callspec.params["front"] not in marker.args
+
+
+def pytest_collection_modifyitems(config, items):
+    others = [item for item in items if _of_another_front(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     for item in items:
         if not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(60))
@@ -62,11 +75,18 @@ def variant(unit):
     return found
 
 
+@pytest.fixture(scope="session", params=FRONTS)
+def front(request):
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def lab(unit, request):
+def lab(unit, front, request):
     # Each worker has one of its own.
     worker = getattr(request.config, "workerinput", {}).get("workerid")
-    with Lab(LOGS / (f"{unit}-{worker}" if worker else unit)) as new:
+    name = f"{unit}-{front}"
+    with Lab(LOGS / (f"{name}-{worker}" if worker else name)) as new:
+        new.front = front
         yield new
     if new not in _failed:
         shutil.rmtree(new.logs, ignore_errors=True)
@@ -80,8 +100,7 @@ def start(pmd):
 def new_pmd(lab, variant, ports, queues, name="testpmd", args=()):
     """A testpmd, to be started, that sends back what it receives.  It is started often:
     clearing its memory is a third of the time that this takes."""
-    return Testpmd(lab, [f"eth_virtq{n},queues={queues}" for n in range(ports)], name=name,
-                   memory=64,
+    return Testpmd(lab, [devargs(lab, n, queues) for n in range(ports)], name=name, memory=64,
                    args=["-a", "--port-topology=loop", f"--rxq={queues}", f"--txq={queues}",
                          "--total-num-mbufs=8192", *args],
                    eal=[f"--force-max-simd-bitwidth={variant.bits}"])

@@ -12,12 +12,28 @@ from lab import core
 PROGRAM = core.TOP / "build/tests/vguest"
 
 
+def devargs(lab, port, queues, client=False):
+    """--vdev of a port."""
+    text = f"eth_virtq{port},queues={queues}"
+    if lab.front == "vhost":
+        text += f",iface={lab.tmp}/vhost{port}" + (",client=1" if client else "")
+    return text
+
+
+def _target(lab, args):
+    """vguest's options that lead there: a connector has all ports, a vhost-user socket one."""
+    if lab.front == "ipc":
+        return [f"--virtq={lab.socket}"]
+    named = any(str(arg).startswith("--nid=") for arg in args)
+    return [f"--vhost={lab.tmp}/vhost"] + ([] if named else ["--nid=0"])
+
+
 class Guest:
     """A vguest that runs until result() or its Lab ends it."""
 
     def __init__(self, lab, *args):
         # Bounds for a machine that has other things to do as well.
-        self.line = [str(PROGRAM), f"--virtq={lab.socket}", "--wait=60000", "--timeout=30000",
+        self.line = [str(PROGRAM), *_target(lab, args), "--wait=60000", "--timeout=30000",
                      *map(str, args)]
         self._lab = lab
         Guest.count = getattr(Guest, "count", 0) + 1

@@ -4,8 +4,12 @@
 
 import struct
 
+import pytest
+
 from lab import until
 from lab.peer import COUNTERS, GET_COUNTERS, HELLO_OK, Peer
+
+pytestmark = pytest.mark.front("ipc")
 
 NAMES = ("enq_packets", "enq_bytes", "enq_dropped", "deq_packets", "deq_bytes", "deq_dropped",
          "broken_rings")

@@ -61,6 +61,7 @@ def test_long_packets(lab, configured):
     assert not line or re.findall(line[0], log) == [line[1]]
 
 
+@pytest.mark.front("ipc")
 @pytest.mark.parametrize("configured", ["as-it-comes", "long"], indirect=True)
 def test_the_device_is_told_the_mtu(lab, configured):
     pmd, _ = configured

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
-"""Sixteen ports on one connector: the last tests of a variant, since they need another
-testpmd."""
+"""Sixteen ports on one connector, or with a vhost-user socket each: the last tests of a
+variant, since they need another testpmd."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def many(lab, variant, session_pmd):
     pmd.close()
 
 
-def test_sixteen_ports_on_one_connector(lab, many):
+def test_sixteen_ports(lab, many):
     """Split and packed, whole and in pieces, starting and stopping beside each other."""
     guests = [Guest(lab, "--nid=0-7", "--size=60-1518", "--packets=2000"),
               Guest(lab, "--nid=8-11", "--packed", "--size=imix", "--packets=2000"),

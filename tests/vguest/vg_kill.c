@@ -84,8 +84,8 @@ vg_kill_if_due(struct vg_run *run)
 
 	if (run->st.attempts == 0)
 		(void)prctl(PR_SET_TIMERSLACK, 1);
-	if (run->killed || run->kills == o->kills || !run->p->be->moment ||
-	    run->st.rx_packets < run->next_kill || !all_warm(run))
+	if (run->killed || run->kills == o->kills || run->st.rx_packets < run->next_kill ||
+	    !all_warm(run))
 		return 0;
 	err = o->kill_at == VG_AT_ANY ? 1 : caught(run);
 	if (err <= 0)

@@ -26,9 +26,16 @@ drain(struct vg_run *run)
 	for (uint32_t i = 0; i < run->o->pairs; i++) {
 		struct vg_flow *f = &run->flow[i];
 
-		if (vg_flow_receive(run, f, UINT32_MAX) < 0 || vg_flow_reap(run, f) < 0)
+		if (vg_flow_reap(run, f) < 0)
 			return -1;
-		f->floor = f->tx_seq - f->txq->ring.vd.nbusy;
+		f->taken = f->tx_seq - f->txq->ring.vd.nbusy;
+	}
+	for (uint32_t i = 0; i < run->o->pairs; i++) {
+		struct vg_flow *f = &run->flow[i];
+
+		if (vg_flow_receive(run, f, UINT32_MAX) < 0)
+			return -1;
+		f->floor = f->taken;
 	}
 	return 0;
 }
@@ -71,6 +78,12 @@ pick_up(struct vg_run *run)
 
 	if (p->be->lost(p) != 0 || drain(run) != 0)
 		return -1;
+	for (uint32_t i = 0; i < run->o->pairs; i++) {
+		struct vg_flow *f = &run->flow[i];
+		uint16_t busy = f->txq->ring.vd.nbusy;
+
+		f->floor += busy < p->taken ? busy : p->taken;
+	}
 	for (uint32_t i = 0; !p->pos_known && i < p->nqueue; i++)
 		p->q[i].pos = vdriver_position(&p->q[i].ring.vd);
 	if (check_positions(run) != 0)

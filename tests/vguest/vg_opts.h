@@ -50,7 +50,8 @@ struct vg_opts {
 	/* the other side */
 	const char *path;
 	bool vhost;
-	bool server;
+	bool server, plain, slots, inflight;
+	bool nid_given;
 	uint32_t nid, ports; /* port i has nid + i */
 	/* the device */
 	uint32_t pairs;

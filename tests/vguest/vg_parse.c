@@ -24,9 +24,12 @@ static const char usage[] =
 	"\n"
 	"the other side\n"
 	"  --virtq=PATH           connector of eth_virtq\n"
-	"  --nid=N|A-B            which port of it (0), or ports, all at a time\n"
-	"  --vhost=PATH           socket of net_vhost\n"
-	"  --server               vhost: listen, for net_vhost with client=1\n"
+	"  --vhost=PATH           vhost-user socket of eth_virtq or net_vhost\n"
+	"  --nid=N|A-B            which port (0), or ports, all at a time; vhost: PATH followed by N\n"
+	"  --server               vhost: listen, for client=1\n"
+	"  --plain                vhost: no protocol features\n"
+	"  --slots                vhost: one message for each region of memory\n"
+	"  --inflight             vhost: an area in which the backend says how far it is\n"
 	"  --wait=MS              how long to wait for it to be there (10000)\n"
 	"the device\n"
 	"  --queues=N             queue pairs (1)\n"
@@ -60,7 +63,7 @@ static const char usage[] =
 	"  --kill=WHEN            kill the backend, and --reconnect: any, or while it returns a\n"
 	"                         burst to a packed ring: noted, torn, made (in the first port)\n"
 	"  --kills=N              how often (1); --kill-every=N: at most so many packets later (1000)\n"
-	"faults (virtq)\n"
+	"faults\n"
 	"  --fault=NAME           break the rules, expect BROKEN, reset, go on; 'list' lists them\n"
 	"  --fault-at=N           after N packets (1000)\n"
 	"  --fault-rx             in the receive ring, not in the transmit ring\n";
@@ -70,6 +73,9 @@ enum {
 	O_NID,
 	O_VHOST,
 	O_SERVER,
+	O_PLAIN,
+	O_SLOTS,
+	O_INFLIGHT,
 	O_WAIT,
 	O_QUEUES,
 	O_RING,
@@ -118,6 +124,9 @@ static const struct option longopts[] = {
 	{"nid", 1, NULL, O_NID},
 	{"vhost", 1, NULL, O_VHOST},
 	{"server", 0, NULL, O_SERVER},
+	{"plain", 0, NULL, O_PLAIN},
+	{"slots", 0, NULL, O_SLOTS},
+	{"inflight", 0, NULL, O_INFLIGHT},
 	{"wait", 1, NULL, O_WAIT},
 	{"queues", 1, NULL, O_QUEUES},
 	{"ring", 1, NULL, O_RING},
@@ -274,6 +283,12 @@ parse_flag(struct vg_opts *o, int id)
 	switch (id) {
 	case O_SERVER:
 		return o->server = true;
+	case O_PLAIN:
+		return o->plain = true;
+	case O_SLOTS:
+		return o->slots = true;
+	case O_INFLIGHT:
+		return o->inflight = true;
 	case O_PACKED:
 		return o->packed = true;
 	case O_IN_ORDER:
@@ -378,6 +393,7 @@ parse_one(struct vg_opts *o, int id)
 	case O_SIZE:
 		return parse_size(o, optarg);
 	case O_NID:
+		o->nid_given = true;
 		return parse_nid(o, optarg);
 	case O_KILL:
 		o->reconnect = true;
@@ -410,20 +426,25 @@ check(const struct vg_opts *o)
 {
 	if (!o->path)
 		return vg_err("give --virtq=PATH or --vhost=PATH, see --help");
-	if (o->server && !o->vhost)
-		return vg_err("--server: goes with --vhost, eth_virtq is always the server");
-	if (o->fault && (o->vhost || o->perf || o->mode == VG_PINGPONG))
-		return vg_err("--fault=%s: goes with --virtq, without --perf and pingpong",
-			      o->fault);
+	if ((o->server || o->plain || o->slots || o->inflight) && !o->vhost)
+		return vg_err("--server, --plain, --slots, --inflight: go with --vhost");
+	if (o->plain && (o->slots || o->inflight || o->pairs > 1))
+		return vg_err("--plain: --slots, --inflight and --queues need protocol features");
+	if (o->fault && (o->perf || o->mode == VG_PINGPONG))
+		return vg_err("--fault=%s: does not go with --perf and pingpong", o->fault);
 	if (o->fault && vg_fault_check(o) != 0)
 		return -1;
 	if (o->perf && (o->mode == VG_PINGPONG || o->restart_every || o->reconnect || o->rate))
 		return vg_err("--perf: does not go with pingpong, --rate, --restart-every or "
 			      "--reconnect");
-	if (o->ports > 1 && (o->vhost || o->perf || o->notify))
-		return vg_err("--nid: several ports go with --virtq, without --perf and --notify");
-	if (o->kills && (o->vhost || !o->reconnect))
-		return vg_err("--kills=%u: goes with --virtq and --kill", o->kills);
+	if (o->ports > 1 && (o->perf || o->notify))
+		return vg_err("--nid: several ports do not go with --perf and --notify");
+	if (o->kills && !o->reconnect)
+		return vg_err("--kills=%u: goes with --kill", o->kills);
+	if (o->kills && o->vhost && o->packed && !o->inflight)
+		return vg_err("--kill: packed rings of vhost-user need --inflight");
+	if (o->kill_at != VG_AT_ANY && o->vhost)
+		return vg_err("--kill: noted, torn and made go with --virtq");
 	if (o->kill_at != VG_AT_ANY && !o->packed)
 		return vg_err("--kill: noted, torn and made go with --packed, split rings have no "
 			      "journal");

@@ -166,6 +166,11 @@ vg_port_init(struct vg_port *p, const struct vg_opts *o, uint32_t nid)
 	p->nid = nid;
 	p->be = o->vhost ? &vg_backend_vhost : &vg_backend_virtq;
 	p->mem.fd = -1;
+	/* one connector for all ports, and a vhost-user socket for each */
+	if (o->vhost && o->nid_given)
+		snprintf(p->path, sizeof(p->path), "%s%u", o->path, nid);
+	else
+		snprintf(p->path, sizeof(p->path), "%s", o->path);
 	p->features = vg_opts_features(o);
 	p->hdr_len = vg_opts_hdr_len(o);
 	p->nqueue = 2 * o->pairs;

@@ -26,6 +26,8 @@ struct vg_port;
 /* Two backends, one set of rings.  All return 0, or -1 after vg_err(). */
 struct vg_backend {
 	const char *name;
+	/* rings stop one after the other: what the backend holds for one may come by another */
+	bool one_by_one;
 	int (*connect)(struct vg_port *p);
 	int (*start)(struct vg_port *p); /* each queue at q->pos */
 	int (*stop)(struct vg_port *p);  /* sets q->pos; nobody touches the rings any more */
@@ -86,7 +88,10 @@ struct vg_port {
 	char broken_text[256];
 	bool link_up;
 	pid_t peer_pid;
+	char path[256]; /* of the backend's socket */
 	bool pos_known; /* vg_backend.lost(): q->pos is what the dead backend left */
+	/* the same: packets of each transmit ring that may come back and go nowhere */
+	uint32_t taken;
 	uint64_t recovered[VG_MOMENTS]; /* packed rings, by how it left them */
 };
 

@@ -201,9 +201,10 @@ vg_run_print(const struct vg_run *run, int status)
 	printf(",\"probes\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"tail_writes\":%" PRIu64
 	       ",\"kicks\":%" PRIu64 ",\"waits\":%" PRIu64 ",\"calls\":%" PRIu64,
 	       probes, lost, s->tail_writes, sum_kicks(run), s->waits, s->calls);
-	printf(",\"restarts\":%" PRIu64 ",\"reconnects\":%" PRIu64 ",\"noted\":%" PRIu64
-	       ",\"torn\":%" PRIu64 ",\"made\":%" PRIu64 ",\"attempts\":%" PRIu64,
-	       s->restarts, s->reconnects, run->p->recovered[VG_AT_NOTED],
+	printf(",\"moved\":%" PRIu64 ",\"restarts\":%" PRIu64 ",\"reconnects\":%" PRIu64
+	       ",\"noted\":%" PRIu64 ",\"torn\":%" PRIu64 ",\"made\":%" PRIu64
+	       ",\"attempts\":%" PRIu64,
+	       s->moved, s->restarts, s->reconnects, run->p->recovered[VG_AT_NOTED],
 	       run->p->recovered[VG_AT_TORN], run->p->recovered[VG_AT_MADE], s->attempts);
 	if (o->fault) {
 		printf(",\"fault\":\"%s\",\"meanwhile\":%" PRIu64 ",\"broken\":", o->fault,

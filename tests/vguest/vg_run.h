@@ -27,6 +27,7 @@ struct vg_flow {
 	uint64_t sent;   /* packets whose buffers came back */
 	uint64_t received;
 	uint64_t lost;     /* of those that may be */
+	uint64_t taken;    /* numbers below it were in the backend's hands at the last stop */
 	uint64_t probes;   /* sent before the backend forwarded anything */
 	bool warm;         /* it has forwarded something since it was connected */
 	uint64_t at_fault; /* packets when another queue broke */
@@ -43,6 +44,7 @@ struct vg_stats {
 	uint64_t disturbed; /* perf: rounds that took so long that this thread did not run */
 	uint64_t waits, calls;
 	uint64_t restarts, reconnects, faults;
+	uint64_t moved;     /* packets that came by another queue pair around a stop */
 	uint64_t attempts;  /* to kill the backend at a certain moment */
 	uint64_t meanwhile; /* packets of the slowest other queue pair beside a broken one */
 	double seconds;

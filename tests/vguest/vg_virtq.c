@@ -415,7 +415,7 @@ virtq_connect(struct vg_port *p)
 		close(v->sock);
 	v->seq = 0;
 	v->ctx = (struct ipc_msg_ctx){.state = IPC_NEW};
-	v->sock = vg_sock_connect(p->o->path, SOCK_SEQPACKET, p->o->wait_ms);
+	v->sock = vg_sock_connect(p->path, SOCK_SEQPACKET, p->o->wait_ms);
 	if (v->sock < 0 || vg_sock_trusted(v->sock) != 0 || hello(p) != 0)
 		return -1;
 	return mem_table(p);

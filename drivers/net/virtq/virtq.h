@@ -62,6 +62,7 @@ struct virtq_ring {
 	uint16_t used;
 	bool at_used_idx;
 	bool enabled; /* to be served; else no vring is made, and the position stays */
+	bool recover; /* where it begins is to be taken from `state`, if that says it */
 	struct ring_state state;
 	int kick_fd; /* owned, as call_fd is; -1: none */
 	int call_fd;

@@ -35,6 +35,7 @@ struct virtq_connector {
 	struct ipc_dialer *dialer;
 	uid_t uid;
 	unsigned int users; /* ports, under connectors_lock */
+	bool started;       /* the control thread serves it */
 	bool accept_paused;
 	uint64_t accept_resume_ms;
 	struct ipc_budget accepts;
@@ -177,8 +178,8 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
 		(void)ipc_peer_cred(port->peer->fd, &other);
 		snprintf(text, sizeof(text),
-			 "a second %s was refused: process %d is connected to %s",
-			 c->front->peer_is, (int)other.pid, port->name);
+			 "a second front end was refused: process %d is connected to %s",
+			 (int)other.pid, port->name);
 		peer->ops->fail(peer, VIRTQ_BUSY, text);
 		return -1;
 	}
@@ -255,6 +256,13 @@ static void
 dialer_ready(struct virtq_watch *w)
 {
 	ipc_dialer_changed(((struct virtq_connector *)w)->dialer);
+}
+
+/* Not while the last port comes or goes: who connects to nobody is dropped. */
+static bool
+wants_peer(struct virtq_connector *c)
+{
+	return c->dialer && TAILQ_EMPTY(&c->peers) && virtq_connector_first_port(c);
 }
 
 /* Connects to the socket, if it is time. */
@@ -340,7 +348,7 @@ chore_run(struct virtq_chore *chore, uint64_t now)
 		if (peer->ops->is_dead(peer))
 			peer_drop(peer);
 	}
-	if (c->dialer && TAILQ_EMPTY(&c->peers) && now >= ipc_dialer_due(c->dialer))
+	if (wants_peer(c) && now >= ipc_dialer_due(c->dialer))
 		dial(c, now);
 }
 
@@ -357,7 +365,7 @@ chore_due(struct virtq_chore *chore, uint64_t now)
 		if (peer->paused)
 			until = RTE_MIN(until, now + peer_wait(peer, now));
 	}
-	if (c->dialer && TAILQ_EMPTY(&c->peers))
+	if (wants_peer(c))
 		until = RTE_MIN(until, ipc_dialer_due(c->dialer));
 	return until;
 }
@@ -401,7 +409,6 @@ connector_new(struct virtq_control *control, const struct virtq_port *port, cons
 	      bool client, const struct virtq_front_ops *front)
 {
 	struct virtq_connector *c = calloc(1, sizeof(*c));
-	int ret;
 
 	if (!c)
 		return NULL;
@@ -416,18 +423,35 @@ connector_new(struct virtq_control *control, const struct virtq_port *port, cons
 		connector_free(c);
 		return NULL;
 	}
-	virtq_control_lock(control);
-	ret = virtq_control_watch(control, fd_of(c), &c->watch);
-	if (ret == 0)
-		virtq_control_add_chore(control, &c->chore);
-	virtq_control_unlock(control);
-	if (ret != 0) {
-		VIRTQ_LOG(ERR, "%s: connector: %s", port->name, strerror(-ret));
-		connector_free(c);
-		return NULL;
-	}
 	TAILQ_INSERT_TAIL(&connectors, c, next);
 	return c;
+}
+
+/* Lets peers come, once a port is there for them: who finds none may not try again.  With
+ * the control lock held. */
+static int
+connector_start(struct virtq_connector *c, const struct virtq_port *port)
+{
+	int ret = virtq_control_watch(c->control, fd_of(c), &c->watch);
+
+	if (ret != 0) {
+		VIRTQ_LOG(ERR, "%s: connector: %s", port->name, strerror(-ret));
+		return ret;
+	}
+	virtq_control_add_chore(c->control, &c->chore);
+	c->started = true;
+	return 0;
+}
+
+static void
+connector_stop(struct virtq_connector *c)
+{
+	virtq_control_lock(c->control);
+	virtq_control_unwatch(c->control, fd_of(c));
+	virtq_control_remove_chore(c->control, &c->chore);
+	while (!TAILQ_EMPTY(&c->peers))
+		peer_drop(TAILQ_FIRST(&c->peers));
+	virtq_control_unlock(c->control);
 }
 
 /* One port less; the last one ends the connector, and its path is free for a new one. */
@@ -437,12 +461,8 @@ connector_leave(struct virtq_connector *c)
 	if (--c->users > 0)
 		return;
 	TAILQ_REMOVE(&connectors, c, next);
-	virtq_control_lock(c->control);
-	virtq_control_unwatch(c->control, fd_of(c));
-	virtq_control_remove_chore(c->control, &c->chore);
-	while (!TAILQ_EMPTY(&c->peers))
-		peer_drop(TAILQ_FIRST(&c->peers));
-	virtq_control_unlock(c->control);
+	if (c->started)
+		connector_stop(c);
 	connector_free(c);
 }
 
@@ -500,6 +520,11 @@ connector_join(struct virtq_control *control, struct virtq_port *port, const cha
 	if (ret == 0) {
 		port->connector = c;
 		ret = virtq_control_add_port(control, port);
+	}
+	if (ret == 0 && !c->started) {
+		ret = connector_start(c, port);
+		if (ret != 0)
+			virtq_control_remove_port(control, port);
 	}
 	if (ret != 0)
 		port->connector = NULL;

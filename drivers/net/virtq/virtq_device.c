@@ -15,6 +15,7 @@
 #include "virtq_map.h"
 #include "virtq_rarp.h"
 #include "vring_call.h"
+#include "vring_recover.h"
 
 #define BIT(n) (1ull << (n))
 
@@ -57,7 +58,7 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 		if (!vq->vring)
 			continue;
 		vq->ring.avail = vq->ring.used = vring_position(vq->vring);
-		vq->ring.at_used_idx = false;
+		vq->ring.at_used_idx = vq->ring.recover = false;
 		vring_call_put(vq->vring->call);
 		free(vq->vring);
 		vq->vring = NULL;
@@ -112,7 +113,8 @@ ring_make(const struct virtq_port *port, struct virtq_vq *vq, char *err, size_t 
 	cfg.call = vring_call_get(port->rxq->wake_fd);
 	if (!vring || !cfg.call) {
 		snprintf(err, err_size, "out of memory");
-	} else if (vring_init(vring, &cfg, err, err_size) == 0) {
+	} else if ((!vq->ring.recover || vring_recover(&cfg, err, err_size) == 0) &&
+		   vring_init(vring, &cfg, err, err_size) == 0) {
 		/* a broken ring stays broken until the guest resets the device */
 		vring->fault = vq->fault;
 		vq->vring = vring;

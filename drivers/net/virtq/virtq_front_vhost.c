@@ -19,6 +19,7 @@
 #include "ipc_budget.h"
 #include "ipc_peer.h"
 #include "rte_eth_virtq.h"
+#include "vhost_inflight.h"
 #include "vhost_session.h"
 #include "virtio_abi.h"
 #include "virtq_connector.h"
@@ -37,6 +38,7 @@ struct vhost_ring {
 	bool has_addr;
 	bool kicked;  /* its eventfd came: the last step before it starts */
 	bool enabled; /* by SET_VRING_ENABLE */
+	int err_fd;   /* to signal when the ring is broken, -1: none */
 };
 
 /* One front end. */
@@ -44,11 +46,12 @@ struct vhost_front_peer {
 	struct virtq_peer peer; /* first: what the connector sees */
 	struct vhost_session *session;
 	bool has_features;
-	bool all_enabled;      /* no protocol features: SET_VRING_ENABLE does not exist */
-	bool changed;          /* rings_update() has something to do */
-	bool log_all;          /* VHOST_F_LOG_ALL: all writes to guest memory are to be logged */
-	struct guest_log *log; /* that is not in use; NULL: none */
-	bool gone;             /* the application ended the connection: no error */
+	bool all_enabled; /* no protocol features: SET_VRING_ENABLE does not exist */
+	bool changed;     /* rings_update() has something to do */
+	bool log_all;     /* VHOST_F_LOG_ALL: all writes to guest memory are to be logged */
+	struct vhost_inflight *inflight; /* the words of rings; NULL: none */
+	struct guest_log *log;           /* that is not in use; NULL: none */
+	bool gone;                       /* the application ended the connection: no error */
 	uint64_t features;
 	uint16_t mtu; /* of the guest; 0: unknown */
 	pid_t pid;
@@ -119,6 +122,9 @@ ring_forget(struct vhost_front_peer *v, uint32_t i)
 	ring_stop(v, i);
 	v->ring[i].kicked = false;
 	vq->fault = VRING_OK;
+	vq->ring.recover = false;
+	if (v->inflight)
+		vhost_inflight_forget(v->inflight, i);
 	close_fd(&vq->ring.kick_fd);
 	close_fd(&vq->ring.call_fd);
 }
@@ -131,6 +137,16 @@ pairs_in_use(const struct virtq_port *port)
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i += 2)
 		pairs += port->vq[i].ring.enabled || port->vq[i + 1].ring.enabled;
 	return pairs;
+}
+
+/* The words of a ring that starts, from which it recovers if a process that is gone had it. */
+static void
+ring_state_set(struct vhost_front_peer *v, uint32_t i)
+{
+	struct virtq_ring *ring = &v->peer.port->vq[i].ring;
+
+	ring->state = v->inflight ? vhost_inflight_ring(v->inflight, i) : ring_state_none;
+	ring->recover = ring->state.pos != NULL;
 }
 
 /* Starts what is ready, all at once.  Returns 0, or -1 with one sentence in err. */
@@ -149,6 +165,8 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 		if (!ring_is_used(v, i) || (!ring->enabled && v->log_all && !port->dirty_log))
 			continue;
 		start |= !ring->enabled;
+		if (!ring->enabled)
+			ring_state_set(v, i);
 		ring->enabled = true;
 		end = i + 1;
 	}
@@ -222,6 +240,34 @@ on_set_log(struct vhost_session *s, const struct vhost_user_log *log, int *fd,
 	v->changed = true;
 	if (v->log_all)
 		log_switch(v);
+	return 0;
+}
+
+static int
+on_get_inflight(struct vhost_session *s, struct vhost_user_inflight *area, int *fd,
+		struct vhost_err *err)
+{
+	(void)s;
+	*fd = vhost_inflight_make(area, err);
+	return *fd >= 0 ? 0 : -1;
+}
+
+static int
+on_set_inflight(struct vhost_session *s, const struct vhost_user_inflight *area, int *fd,
+		struct vhost_err *err)
+{
+	struct vhost_front_peer *v = vhost_of(s);
+	struct vhost_inflight *new;
+
+	if (v->peer.port->running)
+		return vhost_err_set(err, "an inflight area while rings run: the front end has to "
+					  "stop them first");
+	new = vhost_inflight_open(area, *fd, err);
+	if (!new)
+		return -1;
+	vhost_inflight_on_loss(new, virtq_device_memory_lost, v->peer.port);
+	vhost_inflight_free(v->inflight);
+	v->inflight = new;
 	return 0;
 }
 
@@ -365,7 +411,6 @@ on_vring_addr(struct vhost_session *s, const struct vhost_user_vring_addr *addr,
 		ring = ring_setup(s, addr->index);
 	ring->addr = new;
 	ring->space = GUEST_USER;
-	ring->state = ring_state_none;
 	v->ring[addr->index].has_addr = true;
 	v->changed = true;
 	return 0;
@@ -405,6 +450,18 @@ on_vring_call(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err
 	ring_stop(v, index);
 	close_fd(&ring->call_fd);
 	ring->call_fd = *fd;
+	*fd = -1;
+	return 0;
+}
+
+static int
+on_vring_err(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+{
+	int *err_fd = &vhost_of(s)->ring[index].err_fd;
+
+	(void)err;
+	close_fd(err_fd);
+	*err_fd = *fd;
 	*fd = -1;
 	return 0;
 }
@@ -504,7 +561,7 @@ on_reset(struct vhost_session *s)
 
 	rings_forget(v);
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
-		v->ring[i] = (struct vhost_ring){0};
+		v->ring[i] = (struct vhost_ring){.err_fd = v->ring[i].err_fd};
 		port->vq[i].ring.size = 0;
 		port->vq[i].ring.avail = port->vq[i].ring.used = 0;
 	}
@@ -560,9 +617,12 @@ static struct vhost_session_ops session_ops = {
 	.vring_addr = on_vring_addr,
 	.vring_kick = on_vring_kick,
 	.vring_call = on_vring_call,
+	.vring_err = on_vring_err,
 	.vring_enable = on_vring_enable,
 	.vring_stop = on_vring_stop,
 	.set_log = on_set_log,
+	.get_inflight = on_get_inflight,
+	.set_inflight = on_set_inflight,
 	.rarp = on_rarp,
 	.get_config = on_get_config,
 	.set_mtu = on_set_mtu,
@@ -586,6 +646,8 @@ front_open(struct virtq_connector *c, int fd)
 	}
 	(void)ipc_peer_cred(fd, &cred);
 	v->pid = cred.pid;
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		v->ring[i].err_fd = -1;
 	v->peer = (struct virtq_peer){
 		.ops = &virtq_front_vhost,
 		.connector = c,
@@ -645,6 +707,8 @@ front_detach(struct virtq_peer *peer)
 	if (!peer->port)
 		return;
 	virtq_device_detach(peer->port);
+	vhost_inflight_free(vhost_front_of(peer)->inflight);
+	vhost_front_of(peer)->inflight = NULL;
 	peer->port = NULL;
 }
 
@@ -652,6 +716,8 @@ static void
 front_close(struct virtq_peer *peer)
 {
 	front_detach(peer);
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		close_fd(&vhost_front_of(peer)->ring[i].err_fd);
 	guest_log_free(vhost_front_of(peer)->log);
 	vhost_session_free(vhost_front_of(peer)->session);
 	free(vhost_front_of(peer));
@@ -669,7 +735,11 @@ front_why(const struct virtq_peer *peer, bool *failed)
 static void
 front_check(struct virtq_peer *peer)
 {
+	const struct vhost_front_peer *v = vhost_front_of(peer);
+
 	virtq_device_check(peer->port);
+	if (peer->port->running && v->inflight && vhost_inflight_lost(v->inflight))
+		front_fail(peer, VIRTQ_MEMORY, "the inflight area's file was truncated");
 }
 
 /* The protocol has no message for the link. */
@@ -690,9 +760,11 @@ front_announce(struct virtq_peer *peer)
 static void
 front_broken(struct virtq_peer *peer, uint16_t queue, const char *text)
 {
-	(void)peer;
-	(void)queue;
+	int err_fd = vhost_front_of(peer)->ring[queue].err_fd;
+
 	(void)text;
+	if (err_fd >= 0)
+		vring_call_send_here(peer->port->call, err_fd);
 }
 
 static void

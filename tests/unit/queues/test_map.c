@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
+#include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -295,6 +296,54 @@ events(bool packed)
 }
 BOTH(events)
 
+/* A front that does not know where the rings go on, after the process that served them died:
+ * the words that it kept say so, and it begins with the wrong position. */
+static void
+recovers(bool packed)
+{
+	static struct {
+		uint64_t pos, journal[RING_JOURNAL];
+	} words[2];
+	uint16_t begin = packed ? VRING_PACKED_WRAP : 0;
+	char err[200];
+
+	memset(words, 0, sizeof(words));
+	fixture_start(&f, packed, 1);
+	virtq_device_configure(&f.port, 1, 1);
+	for (uint32_t round = 0; round < 20; round++) {
+		virtq_device_stop_rings(&f.port, 0, 2);
+		for (uint32_t i = 0; i < 2; i++) {
+			struct virtq_ring *ring = &f.vq[i].ring;
+
+			ring->state.pos = &words[i].pos;
+			ring->state.journal = words[i].journal;
+			ring->avail = ring->used = begin;
+			ring->recover = true;
+			ring->enabled = true;
+		}
+		CU_ASSERT_EQUAL_FATAL(virtq_device_start_rings(&f.port, err, sizeof(err)), 0);
+		for (uint32_t i = 0; i < 7; i++) {
+			arrives(0, 0, 1);
+			is_sent(0, 0);
+		}
+	}
+	/* what the words say is not true of the ring that a front describes itself */
+	words[1].pos = 0x7fff7fff7fffull;
+	virtq_device_stop_rings(&f.port, 0, 2);
+	CU_ASSERT_FALSE(f.vq[1].ring.recover);
+	f.vq[1].ring.enabled = true;
+	CU_ASSERT_EQUAL(virtq_device_start_rings(&f.port, err, sizeof(err)), 0);
+	arrives(0, 0, 1);
+	virtq_device_stop_rings(&f.port, 0, 2);
+	words[1].pos = 0x7fff7fff7fffull;
+	f.vq[1].ring.enabled = f.vq[1].ring.recover = true;
+	CU_ASSERT_EQUAL(virtq_device_start_rings(&f.port, err, sizeof(err)), packed ? -EINVAL : 0);
+	if (packed)
+		CU_ASSERT_STRING_EQUAL(err, "queue 1: position 32767 is beyond the ring of 64");
+	fixture_stop(&f);
+}
+BOTH(recovers)
+
 CU_TestInfo map_tests[] = {
 	BOTH_TESTS("1 to 4 queues each way with 1 to 4 pairs", every_combination),
 	BOTH_TESTS("rings are served in turn", in_turn),
@@ -303,5 +352,6 @@ CU_TestInfo map_tests[] = {
 	BOTH_TESTS("long chains shorten a receive burst", long_chains),
 	BOTH_TESTS("long chains shorten a transmit burst", long_receive_chains),
 	BOTH_TESTS("changes are events", events),
+	BOTH_TESTS("a ring that begins where its words say", recovers),
 	CU_TEST_INFO_NULL,
 };

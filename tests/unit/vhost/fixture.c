@@ -344,6 +344,16 @@ op_call(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
 }
 
 static int
+op_err(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+{
+	struct fix *f = called(s, OP_ERR);
+
+	f->index = index;
+	keep(f, fd, 1);
+	return result(f, err);
+}
+
+static int
 op_stop(struct vhost_session *s, uint32_t index, uint32_t *base, struct vhost_err *err)
 {
 	struct fix *f = called(s, OP_STOP);
@@ -466,6 +476,7 @@ static const struct vhost_session_ops ops = {
 	.vring_addr = op_addr,
 	.vring_kick = op_kick,
 	.vring_call = op_call,
+	.vring_err = op_err,
 	.vring_enable = op_enable,
 	.vring_stop = op_stop,
 	.set_log = op_log,

@@ -59,6 +59,7 @@ enum op {
 	OP_ADDR,
 	OP_KICK,
 	OP_CALL,
+	OP_ERR,
 	OP_ENABLE,
 	OP_STOP,
 	OP_LOG,

@@ -34,7 +34,7 @@ static const struct {
 	{VHOST_USER_GET_VRING_BASE, 8, 8, 1, 0, OP_STOP},
 	{VHOST_USER_SET_VRING_KICK, 8, 8, 2, 0, OP_KICK},
 	{VHOST_USER_SET_VRING_CALL, 8, 8, 2, 0, OP_CALL},
-	{VHOST_USER_SET_VRING_ERR, 8, 8, 2, 0, OP_NONE},
+	{VHOST_USER_SET_VRING_ERR, 8, 8, 2, 0, OP_ERR},
 	{VHOST_USER_GET_PROTOCOL_FEATURES, 0, 0, 1, 0, OP_NONE},
 	{VHOST_USER_SET_PROTOCOL_FEATURES, 8, 8, 1, 0, OP_NONE},
 	{VHOST_USER_GET_QUEUE_NUM, 0, 0, 1, 0, OP_NONE},
@@ -252,7 +252,7 @@ owner_ends(size_t r, bool asks, bool inside)
 	struct fix f;
 
 	fix_open(&f);
-	f.result = inside ? 0 : -1;
+	f.result = inside ? (int)r % 2 : -1;
 	f.fail_inside = inside;
 	msg_make(&m, matrix[r].request);
 	m.hdr.flags |= asks ? VHOST_USER_NEED_REPLY : 0;
@@ -268,6 +268,7 @@ owner_ends(size_t r, bool asks, bool inside)
 			       inside ? "the port was closed" : "the owner does not want it");
 	CU_ASSERT(failed);
 	CU_ASSERT_EQUAL(vhost_session_input(f.s), -1);
+	CU_ASSERT_EQUAL(f.refusals, 0);
 	fix_close(&f);
 }
 

@@ -35,6 +35,17 @@ test_table(void)
 }
 
 static void
+make_full(struct msg *m)
+{
+	m->u.mem.count = m->nfds = VHOST_USER_MAX_REGIONS;
+	m->hdr.size = sizeof(m->u.mem);
+	for (uint32_t i = 2; i < VHOST_USER_MAX_REGIONS; i++) {
+		m->u.mem.region[i] = m->u.mem.region[1];
+		m->u.mem.region[i].guest_addr = i * m->u.mem.region[1].size;
+	}
+}
+
+static void
 test_count(void)
 {
 	static const uint32_t counts[] = {0, 1, 3, 8, 9, 0xffff, 0x10002, 0x80000002, 0xffffffff};
@@ -45,6 +56,9 @@ test_count(void)
 	ENDS(SET_MEM_TABLE, m.nfds = 1);
 	ENDS(SET_MEM_TABLE, m.nfds = 3);
 	ENDS(SET_MEM_TABLE, m.nfds = 0);
+	/* no room for the last one */
+	ENDS(SET_MEM_TABLE, (make_full(&m), m.nfds = VHOST_USER_MAX_REGIONS + 1));
+	ACCEPTED(SET_MEM_TABLE, make_full(&m));
 	/* as much payload as regions */
 	ENDS(SET_MEM_TABLE, m.hdr.size += 32);
 	ENDS(SET_MEM_TABLE, m.hdr.size -= 1);

@@ -124,7 +124,8 @@ uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 /* The suites. */
 extern CU_TestInfo guest_mem_tests[], mem_slot_tests[], guest_log_tests[], sigbus_tests[],
 	init_tests[], chain_tests[], indirect_tests[], notify_tests[], random_tests[], race_tests[],
-	packed_journal_tests[], quiet_tests[], call_tests[], order_tests[], recover_tests[];
+	packed_journal_tests[], quiet_tests[], call_tests[], order_tests[], recover_tests[],
+	inflight_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

@@ -41,6 +41,7 @@ main(int argc, char **argv)
 		{"quiet guests", ram_up, ram_down, NULL, NULL, quiet_tests},
 		{"packed: journal", ram_up, ram_down, NULL, NULL, packed_journal_tests},
 		{"recovery", ram_up, ram_down, NULL, NULL, recover_tests},
+		{"inflight area", ram_up, ram_down, NULL, NULL, inflight_tests},
 		{"random rings", ram_up, ram_down, NULL, NULL, random_tests},
 		{"races with the guest", ram_up, ram_down, NULL, NULL, race_tests},
 		CU_SUITE_INFO_NULL,

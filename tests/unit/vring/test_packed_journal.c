@@ -104,7 +104,7 @@ struct left {
 	uint64_t pos, journal[RING_JOURNAL];
 };
 
-static struct left torn; /* in the middle of a burst */
+static struct left noted; /* when a journal was complete, and no used descriptor written */
 
 static void
 leave(struct left *l, const struct burst *b)
@@ -160,8 +160,8 @@ look(void *arg)
 		b->wrong += !all_used(b, b->f.gr.vd.slot);
 	at = recover(b);
 	leave(&left, b);
-	if (pos_of(left.pos).pending > 0 && !is_used(left.ring, b->old))
-		torn = left;
+	if (b->journaled == 1)
+		noted = left;
 	check_recover(b, &left, at);
 	if (at == b->old) {
 		b->nothing++;
@@ -209,20 +209,20 @@ up(struct burst *b, uint32_t size, uint16_t start, uint16_t chains, uint32_t slo
 
 /* A process dies while it recovers what another one has left. */
 static void
-recover_torn(void *arg)
+recover_noted(void *arg)
 {
 	struct burst *b = arg;
 
-	b->wrong += recover_left(&torn, b) != b->at[b->n];
+	b->wrong += recover_left(&noted, b) != b->at[b->n];
 }
 
 static void
-look_at_torn(void *arg)
+look_at_noted(void *arg)
 {
 	static struct left left;
 	struct burst *b = arg;
 
-	left = torn;
+	left = noted;
 	if (is_used(left.ring, b->old))
 		b->wrong += !all_used(b, left.ring);
 	check_recover(b, &left, b->at[b->n]);
@@ -276,7 +276,7 @@ stepped(uint32_t size, uint16_t start, uint16_t chains, uint32_t slots, uint16_t
 		/* it was seen before, in between and behind */
 		CU_ASSERT(b.nothing > 0 && b.journaled > 0 && b.all > b.journaled);
 		/* b.shadow has all of the burst */
-		CU_ASSERT(step_through(recover_torn, look_at_torn, &b) > 0);
+		CU_ASSERT(step_through(recover_noted, look_at_noted, &b) > 0);
 		CU_ASSERT_EQUAL(b.wrong, 0);
 	}
 	expect_written(&b);

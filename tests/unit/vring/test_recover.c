@@ -107,9 +107,9 @@ test_positions(void)
 	f.pos = pos_word(0x7fff, 0xffff, 1, 1);
 	refuse("position 32767 is beyond the ring of 8");
 	f.pos = pos_word(WRAP | 7, WRAP | 5, 1, 0);
-	refuse("the positions of its last owner differ (0x8007, 0x8005), and no journal says why");
+	refuse("its last owner left the positions 0x8007 and 0x8005, and a journal of 0 entries");
 	f.pos = pos_word(8, WRAP | 5, 1, 0);
-	refuse("the positions of its last owner differ (0x8, 0x8005), and no journal says why");
+	refuse("its last owner left the positions 0x8 and 0x8005, and a journal of 0 entries");
 	fix_down(&f);
 }
 
@@ -128,18 +128,18 @@ test_journal_lengths(void)
 	up(SIZE);
 	burst(SIZE);
 	f.pos = pos_word(5, WRAP | 5, 1, 129);
-	refuse("the journal of its last owner has 129 entries for 8 slots");
+	refuse("its last owner left the positions 0x5 and 0x8005, and a journal of 129 entries");
 	f.pos = pos_word(5, WRAP | 5, 1, 0xffff);
-	refuse("the journal of its last owner has 65535 entries for 8 slots");
+	refuse("its last owner left the positions 0x5 and 0x8005, and a journal of 65535 entries");
 	f.pos = pos_word(WRAP | 5, WRAP | 5, 1, 1);
-	refuse("the journal of its last owner has 1 entries for 0 slots");
+	refuse("its last owner left the positions 0x8005 and 0x8005, and a journal of 1 entries");
 	/* to a place before, beyond the ring, and more than a lap away */
 	f.pos = pos_word(WRAP | 4, WRAP | 5, 1, 1);
-	refuse("the journal of its last owner has 1 entries for 4294967295 slots");
+	refuse("its last owner left the positions 0x8004 and 0x8005, and a journal of 1 entries");
 	f.pos = pos_word(WRAP | 8, WRAP | 5, 1, 1);
-	refuse("the journal of its last owner has 1 entries for 4294967295 slots");
+	refuse("its last owner left the positions 0x8008 and 0x8005, and a journal of 1 entries");
 	f.pos = pos_word(6, WRAP | 5, 1, 1);
-	refuse("the journal of its last owner has 1 entries for 9 slots");
+	refuse("its last owner left the positions 0x6 and 0x8005, and a journal of 1 entries");
 	/* more entries than slots */
 	f.pos = pos_word(WRAP | 7, WRAP | 5, 1, 3);
 	refuse("entry 2 in the journal of its last owner is not of that burst");
