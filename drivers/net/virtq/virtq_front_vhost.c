@@ -346,6 +346,10 @@ on_mem_table(struct vhost_session *s, const struct vhost_user_region *region, ui
 	return mem_use(s, guest_mem_new(desc, count, fds, why, sizeof(why)), why, err);
 }
 
+/*
+ * QEMU 7.2 adds and removes each region once for each of its queue pairs, so one that is
+ * there may be added, and one that is gone removed.
+ */
 static int
 on_mem_add(struct vhost_session *s, const struct vhost_user_region *region, int *fd,
 	   struct vhost_err *err)
@@ -355,6 +359,8 @@ on_mem_add(struct vhost_session *s, const struct vhost_user_region *region, int 
 	uint64_t have = port->mem ? guest_mem_bytes(port->mem) : 0;
 	char why[sizeof(err->text)];
 
+	if (guest_mem_has(port->mem, &desc, *fd))
+		return 0;
 	if (virtq_mem_allowed(port, have + RTE_MIN(desc.size, UINT64_MAX - have), why,
 			      sizeof(why)) != 0)
 		return vhost_err_set(err, "%s", why);
@@ -369,8 +375,8 @@ on_mem_remove(struct vhost_session *s, const struct vhost_user_region *region,
 	const struct virtq_port *port = port_of(s);
 	char why[sizeof(err->text)];
 
-	if (!port->mem)
-		return vhost_err_set(err, "there is no memory to remove a region from");
+	if (!guest_mem_has(port->mem, &desc, -1))
+		return 0;
 	return mem_use(s, guest_mem_remove(port->mem, &desc, why, sizeof(why)), why, err);
 }
 
