@@ -15,6 +15,7 @@
 #include "ipc_peer.h"
 #include "rte_eth_virtq.h"
 #include "virtq_control.h"
+#include "virtq_device.h"
 #include "virtq_front.h"
 
 /* Connections that have not named a port yet; one more ends the oldest of them. */
@@ -23,7 +24,6 @@
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
 /* Errors that are remembered, so that each is logged once. */
 #define VIRTQ_MAX_LOGGED 16u
-#define VIRTQ_LOGGED_LEN 240u
 
 struct virtq_connector {
 	struct virtq_watch watch; /* first: of the listener or the dialer */
@@ -39,8 +39,8 @@ struct virtq_connector {
 	bool accept_paused;
 	uint64_t accept_resume_ms;
 	struct ipc_budget accepts;
-	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
-	char logged[VIRTQ_MAX_LOGGED][VIRTQ_LOGGED_LEN];
+	TAILQ_HEAD(, virtq_peer) peers;    /* oldest first */
+	uint64_t logged[VIRTQ_MAX_LOGGED]; /* hashes: texts would be most of an idle port */
 	unsigned int logged_next;
 	struct virtq_log_limit log;
 };
@@ -54,14 +54,27 @@ path_of(const struct virtq_connector *c)
 	return c->dialer ? ipc_dialer_path(c->dialer) : ipc_listener_path(c->listener);
 }
 
+/* FNV-1a */
+static uint64_t
+hash_of(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (uint8_t)*text) * 0x100000001b3;
+	return h;
+}
+
 /* A peer that is refused connects again and again. */
 static void
 log_once(struct virtq_connector *c, uint32_t level, const char *text)
 {
+	const uint64_t hash = hash_of(text);
+
 	for (unsigned int i = 0; i < VIRTQ_MAX_LOGGED; i++)
-		if (strcmp(c->logged[i], text) == 0)
+		if (c->logged[i] == hash)
 			return;
-	snprintf(c->logged[c->logged_next], VIRTQ_LOGGED_LEN, "%s", text);
+	c->logged[c->logged_next] = hash;
 	c->logged_next = (c->logged_next + 1) % VIRTQ_MAX_LOGGED;
 	if (virtq_may_log(&c->log, path_of(c)))
 		rte_log(level, virtq_logtype, "virtq: %s: %s\n", path_of(c), text);
@@ -184,9 +197,10 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 		return -1;
 	}
 	(void)ipc_peer_cred(peer->fd, &other);
-	peer->port = port;
-	port->peer = peer;
-	port->count.connects++;
+	if (virtq_device_attach(port, peer) != 0) {
+		peer->ops->fail(peer, VIRTQ_RESOURCES, NULL);
+		return -1;
+	}
 	VIRTQ_PORT_LOG(INFO, port, "%s connected (process %d)", c->front->peer_is, (int)other.pid);
 	memset(c->logged, 0, sizeof(c->logged));
 	return 0;
