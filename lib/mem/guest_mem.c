@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shm_map.h"
@@ -180,23 +181,52 @@ guest_mem_add(const struct guest_mem *old, const struct guest_mem_desc *desc, in
 	return &s->mem;
 }
 
+/* The region with these addresses, or count. */
+static uint32_t
+find(const struct guest_mem *mem, const struct guest_mem_desc *desc)
+{
+	uint32_t i;
+
+	for (i = 0; mem && i < mem->count; i++) {
+		const struct guest_region *r = &mem->region[i];
+
+		if (r->guest_addr == desc->guest_addr && r->size == desc->size &&
+		    r->user_addr == desc->user_addr)
+			break;
+	}
+	return i;
+}
+
 struct guest_mem *
 guest_mem_remove(const struct guest_mem *old, const struct guest_mem_desc *desc, char *err,
 		 size_t err_size)
 {
 	struct guest_mem_slots *s;
 
-	for (uint32_t i = 0; old && i < old->count; i++) {
-		const struct guest_region *r = &old->region[i];
+	uint32_t i = find(old, desc);
 
-		if (r->guest_addr != desc->guest_addr || r->size != desc->size ||
-		    r->user_addr != desc->user_addr)
-			continue;
-		s = slots_share(old, i, err, err_size);
-		return s ? &s->mem : NULL;
+	if (!old || i == old->count) {
+		region_error("memory region to remove", desc, "there is no such region", err,
+			     err_size);
+		return NULL;
 	}
-	region_error("memory region to remove", desc, "there is no such region", err, err_size);
-	return NULL;
+	s = slots_share(old, i, err, err_size);
+	return s ? &s->mem : NULL;
+}
+
+bool
+guest_mem_has(const struct guest_mem *mem, const struct guest_mem_desc *desc, int fd)
+{
+	const struct guest_mem_slots *s = (const struct guest_mem_slots *)mem;
+	uint32_t i = find(mem, desc);
+	struct stat mine, other;
+
+	if (!mem || i == mem->count)
+		return false;
+	if (fd < 0)
+		return true;
+	return fstat(s->mapping[i]->fd, &mine) == 0 && fstat(fd, &other) == 0 &&
+	       mine.st_dev == other.st_dev && mine.st_ino == other.st_ino;
 }
 
 static void

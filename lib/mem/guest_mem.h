@@ -65,6 +65,10 @@ struct guest_mem *guest_mem_add(const struct guest_mem *old, const struct guest_
 struct guest_mem *guest_mem_remove(const struct guest_mem *old, const struct guest_mem_desc *desc,
 				   char *err, size_t err_size);
 
+/* Whether mem (NULL: none) has a region with guest_addr, size and user_addr of desc, of the
+ * file that fd is open on; fd -1: of whatever file. */
+bool guest_mem_has(const struct guest_mem *mem, const struct guest_mem_desc *desc, int fd);
+
 /* Unmaps the regions that no other memory shares and closes their fds; NULL is allowed.
  * No thread may still use mem. */
 void guest_mem_free(struct guest_mem *mem);

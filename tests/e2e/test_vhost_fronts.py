@@ -126,3 +126,45 @@ def test_each_side_leaves_and_returns(lab, front, mode):
         pair.launch_front()
     pair.attach_front()
     pair.check()
+
+
+ROUNDS = 20
+
+
+def report(record_property, what, times):
+    """The figure of a long test, for its report and for whoever watches with -s."""
+    text = (f"{what}: {len(times)} of {ROUNDS} rounds went on, after {max(times):.2f} s at most, "
+            f"{sorted(times)[len(times) // 2]:.2f} s in the median")
+    record_property("figure", text)
+    print(f"\n  FIGURE  {text}")
+
+
+@pytest.mark.matrix
+@pytest.mark.timeout(600)
+@each((), outlives_ports)
+def test_kill_port_again_and_again(lab, front, mode, record_property):
+    times = kill_port(make(lab, front, mode), ROUNDS)
+    report(record_property, f"{front}, {mode}, SIGKILL of the port", times)
+
+
+@pytest.mark.matrix
+@pytest.mark.timeout(600)
+@each(())
+def test_kill_front_end_again_and_again(lab, front, mode, record_property):
+    times = kill_front(make(lab, front, mode), ROUNDS)
+    report(record_property, f"{front}, {mode}, SIGKILL of the front end", times)
+
+
+def test_packed_ring_whose_port_was_killed(lab):
+    """No message tells the next port where the ring stood.  It may be broken, but the guest's
+    driver makes new ones, and nothing else is."""
+    pair = make(lab, "qemu-7.2-packed", PORT_LISTENS)
+    load = pair.load()
+    pair.wait_passing()
+    pair.kill_port()
+    pair.start_port()
+    pair.wait_link()
+    load.kill()
+    pair.vm.run("rmmod virtio_net; insmod /lib/modules/boot/*-virtio_net.ko")
+    pair.configure_guest()
+    pair.check()

@@ -81,7 +81,6 @@ struct virtq_vq {
 	uint16_t index;      /* of the virtqueue (virtio 5.1.2) */
 	uint8_t fault;       /* enum vring_fault that was reported; outlives the vring */
 	bool fresh;          /* made, and the guest not interrupted since */
-	bool reported;       /* in use, as the application knows it */
 	rte_spinlock_t lock; /* held by a tx burst while senders > 1, or while it is logged */
 } __rte_cache_aligned;
 
@@ -176,7 +175,9 @@ struct virtq_port {
 	uint32_t num_txq;
 	struct virtq_queue *rxq; /* [max_queues] */
 	struct virtq_queue *txq; /* [max_queues] */
-	struct virtq_vq *vq;     /* [VIRTQ_MAX_VQS], by virtqueue index */
+	struct virtq_vq *vq;     /* [VIRTQ_MAX_VQS], by virtqueue index; NULL: no peer */
+	/* by virtqueue index: in use, as the application knows it; outlives the peer */
+	bool reported[VIRTQ_MAX_VQS];
 };
 
 /* The guest's receiveq of a pair: where the application sends. */

@@ -15,6 +15,7 @@
 #include "ipc_peer.h"
 #include "rte_eth_virtq.h"
 #include "virtq_control.h"
+#include "virtq_device.h"
 #include "virtq_front.h"
 
 /* Connections that have not named a port yet; one more ends the oldest of them. */
@@ -23,7 +24,6 @@
 #define VIRTQ_ACCEPT_PAUSE_MS 200u
 /* Errors that are remembered, so that each is logged once. */
 #define VIRTQ_MAX_LOGGED 16u
-#define VIRTQ_LOGGED_LEN 240u
 
 struct virtq_connector {
 	struct virtq_watch watch; /* first: of the listener or the dialer */
@@ -39,8 +39,8 @@ struct virtq_connector {
 	bool accept_paused;
 	uint64_t accept_resume_ms;
 	struct ipc_budget accepts;
-	TAILQ_HEAD(, virtq_peer) peers; /* oldest first */
-	char logged[VIRTQ_MAX_LOGGED][VIRTQ_LOGGED_LEN];
+	TAILQ_HEAD(, virtq_peer) peers;    /* oldest first */
+	uint64_t logged[VIRTQ_MAX_LOGGED]; /* hashes: texts would be most of an idle port */
 	unsigned int logged_next;
 	struct virtq_log_limit log;
 };
@@ -54,14 +54,27 @@ path_of(const struct virtq_connector *c)
 	return c->dialer ? ipc_dialer_path(c->dialer) : ipc_listener_path(c->listener);
 }
 
+/* FNV-1a */
+static uint64_t
+hash_of(const char *text)
+{
+	uint64_t h = 0xcbf29ce484222325;
+
+	for (; *text != '\0'; text++)
+		h = (h ^ (uint8_t)*text) * 0x100000001b3;
+	return h;
+}
+
 /* A peer that is refused connects again and again. */
 static void
 log_once(struct virtq_connector *c, uint32_t level, const char *text)
 {
+	const uint64_t hash = hash_of(text);
+
 	for (unsigned int i = 0; i < VIRTQ_MAX_LOGGED; i++)
-		if (strcmp(c->logged[i], text) == 0)
+		if (c->logged[i] == hash)
 			return;
-	snprintf(c->logged[c->logged_next], VIRTQ_LOGGED_LEN, "%s", text);
+	c->logged[c->logged_next] = hash;
 	c->logged_next = (c->logged_next + 1) % VIRTQ_MAX_LOGGED;
 	if (virtq_may_log(&c->log, path_of(c)))
 		rte_log(level, virtq_logtype, "virtq: %s: %s\n", path_of(c), text);
@@ -76,6 +89,9 @@ peer_drop(struct virtq_peer *peer)
 	bool failed;
 	const char *why = peer->ops->why(peer, &failed);
 
+	/* found out before its front did */
+	if (why[0] == '\0')
+		why = "it closed the connection";
 	/* its rings and memory are taken back */
 	if (peer->port)
 		ipc_budget_spend(&peer->port->budget, IPC_COST_RINGS, virtq_now_ms());
@@ -184,9 +200,10 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 		return -1;
 	}
 	(void)ipc_peer_cred(peer->fd, &other);
-	peer->port = port;
-	port->peer = peer;
-	port->count.connects++;
+	if (virtq_device_attach(port, peer) != 0) {
+		peer->ops->fail(peer, VIRTQ_RESOURCES, NULL);
+		return -1;
+	}
 	VIRTQ_PORT_LOG(INFO, port, "%s connected (process %d)", c->front->peer_is, (int)other.pid);
 	memset(c->logged, 0, sizeof(c->logged));
 	return 0;
@@ -215,11 +232,18 @@ peer_add(struct virtq_connector *c, int fd)
 	}
 }
 
-/* Accepts nothing for some milliseconds. */
+static int
+fd_of(const struct virtq_connector *c)
+{
+	return c->dialer ? ipc_dialer_fd(c->dialer) : ipc_listener_fd(c->listener);
+}
+
+/* Accepts nothing, or hears of no change where the path is waited for, for some
+ * milliseconds. */
 static void
 accept_pause(struct virtq_connector *c, uint64_t ms)
 {
-	virtq_control_unwatch(c->control, ipc_listener_fd(c->listener));
+	virtq_control_unwatch(c->control, fd_of(c));
 	c->accept_paused = true;
 	c->accept_resume_ms = virtq_now_ms() + ms;
 }
@@ -227,8 +251,7 @@ accept_pause(struct virtq_connector *c, uint64_t ms)
 static void
 accept_resume(struct virtq_connector *c)
 {
-	c->accept_paused = virtq_control_watch(c->control, ipc_listener_fd(c->listener),
-					       &c->watch) != 0;
+	c->accept_paused = virtq_control_watch(c->control, fd_of(c), &c->watch) != 0;
 	c->accept_resume_ms = virtq_now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
 }
 
@@ -255,7 +278,14 @@ listener_ready(struct virtq_watch *w)
 static void
 dialer_ready(struct virtq_watch *w)
 {
-	ipc_dialer_changed(((struct virtq_connector *)w)->dialer);
+	struct virtq_connector *c = (struct virtq_connector *)w;
+	uint64_t now = virtq_now_ms();
+
+	ipc_dialer_changed(c->dialer);
+	/* a batch of changes: anybody may make files in the same folder, as fast as he can */
+	ipc_budget_spend(&c->accepts, IPC_COST_FILE, now);
+	if (ipc_budget_wait(&c->accepts, now) > 0)
+		accept_pause(c, ipc_budget_wait(&c->accepts, now));
 }
 
 /* Not while the last port comes or goes: who connects to nobody is dropped. */
@@ -337,7 +367,7 @@ chore_run(struct virtq_chore *chore, uint64_t now)
 	struct virtq_connector *c = RTE_PTR_SUB(chore, offsetof(struct virtq_connector, chore));
 	struct virtq_peer *peer, *tmp;
 
-	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
+	if (c->accept_paused && now >= c->accept_resume_ms)
 		accept_resume(c);
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
@@ -396,12 +426,6 @@ connector_open(struct virtq_connector *c, const char *path, bool client, const c
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
 	c->watch.ready = listener_ready;
 	return c->listener ? 0 : -1;
-}
-
-static int
-fd_of(const struct virtq_connector *c)
-{
-	return c->dialer ? ipc_dialer_fd(c->dialer) : ipc_listener_fd(c->listener);
 }
 
 static struct virtq_connector *

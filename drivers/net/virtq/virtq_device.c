@@ -9,6 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <rte_malloc.h>
+
 #include "guest_log.h"
 #include "virtq_front.h"
 #include "virtq_limits.h"
@@ -68,20 +70,9 @@ rings_free(struct virtq_port *port, uint32_t first, uint32_t end)
 void
 virtq_device_close_fds(struct virtq_port *port)
 {
-	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+	for (uint32_t i = 0; port->vq && i < VIRTQ_MAX_VQS; i++) {
 		close_fd(&port->vq[i].ring.kick_fd);
 		close_fd(&port->vq[i].ring.call_fd);
-	}
-}
-
-/* The next peer finds nothing that this one said. */
-static void
-descriptions_forget(struct virtq_port *port)
-{
-	virtq_device_close_fds(port);
-	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
-		port->vq[i].ring = (struct virtq_ring){.kick_fd = -1, .call_fd = -1};
-		port->vq[i].fault = VRING_OK;
 	}
 }
 
@@ -318,6 +309,34 @@ virtq_device_stop(struct virtq_port *port)
 	VIRTQ_PORT_LOG(INFO, port, "the guest's driver has stopped");
 }
 
+/* The rings of a peer: most of a port's memory, which one without a peer does not have. */
+static struct virtq_vq *
+vqs_new(int socket)
+{
+	struct virtq_vq *vq = rte_zmalloc_socket("virtq vqs", VIRTQ_MAX_VQS * sizeof(*vq),
+						 RTE_CACHE_LINE_SIZE, socket);
+
+	for (uint32_t i = 0; vq && i < VIRTQ_MAX_VQS; i++) {
+		vq[i].index = (uint16_t)i;
+		vq[i].ring.kick_fd = -1;
+		vq[i].ring.call_fd = -1;
+		rte_spinlock_init(&vq[i].lock);
+	}
+	return vq;
+}
+
+int
+virtq_device_attach(struct virtq_port *port, struct virtq_peer *peer)
+{
+	port->vq = vqs_new(rte_eth_devices[port->port_id].data->numa_node);
+	if (!port->vq)
+		return -ENOMEM;
+	port->peer = peer;
+	peer->port = port;
+	port->count.connects++;
+	return 0;
+}
+
 void
 virtq_device_detach(struct virtq_port *port)
 {
@@ -326,7 +345,9 @@ virtq_device_detach(struct virtq_port *port)
 	virtq_device_stop(port);
 	guest_log_free(port->dirty_log);
 	port->dirty_log = NULL;
-	descriptions_forget(port);
+	virtq_device_close_fds(port);
+	rte_free(port->vq); /* with all that this peer said of its rings */
+	port->vq = NULL;
 	guest_mem_free(port->mem);
 	port->mem = NULL;
 	port->peer = NULL;

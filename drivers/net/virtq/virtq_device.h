@@ -68,8 +68,12 @@ void virtq_device_stop(struct virtq_port *port);
 /* Closes the eventfds of all rings, none of which is running. */
 void virtq_device_close_fds(struct virtq_port *port);
 
-/* Stops, forgets what was said of each ring, unmaps the guest's memory and its dirty log, and
- * clears port->peer.  Harmless when repeated. */
+/* A peer connected: it is the port's, which has none, and its rings can be described.  Returns
+ * 0 or -ENOMEM. */
+int virtq_device_attach(struct virtq_port *port, struct virtq_peer *peer);
+
+/* Stops, frees the rings with what was said of each, unmaps the guest's memory and its dirty
+ * log, and clears port->peer.  Harmless when repeated. */
 void virtq_device_detach(struct virtq_port *port);
 
 /* A page of what the peer shares vanished: takes all rings from the data threads, without a

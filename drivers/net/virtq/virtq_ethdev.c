@@ -96,9 +96,7 @@ virtq_port_free(struct virtq_port *port)
 {
 	rte_free(port->rxq);
 	rte_free(port->txq);
-	rte_free(port->vq);
 	port->rxq = port->txq = NULL;
-	port->vq = NULL;
 }
 
 static int
@@ -223,12 +221,18 @@ tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	dev->data->tx_queues[id] = NULL;
 }
 
-/* Entries of the guest's ring of that pair while the port is running, else what the
+/* Entries of the guest's ring with that index while the port is running, else what the
  * application requested. */
 static uint16_t
-queue_size(const struct virtq_port *port, const struct virtq_vq *vq, const struct virtq_queue *q)
+queue_size(const struct virtq_port *port, uint32_t index, const struct virtq_queue *q)
 {
-	return port->running && vq->ring.size > 0 ? (uint16_t)vq->ring.size : q->nb_desc;
+	uint32_t size = 0;
+
+	virtq_control_lock(port->control);
+	if (port->running)
+		size = port->vq[index].ring.size;
+	virtq_control_unlock(port->control);
+	return size > 0 ? (uint16_t)size : q->nb_desc;
 }
 
 static void
@@ -240,7 +244,7 @@ rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info
 	info->mp = q->pool;
 	info->scattered_rx = q->scatter;
 	info->conf.offloads = q->scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
-	info->nb_desc = queue_size(port, virtq_transmitq(port, id), q);
+	info->nb_desc = queue_size(port, 2u * id + 1u, q);
 }
 
 static void
@@ -248,7 +252,7 @@ txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info
 {
 	struct virtq_port *port = dev_port(dev);
 
-	info->nb_desc = queue_size(port, virtq_receiveq(port, id), &port->txq[id]);
+	info->nb_desc = queue_size(port, 2u * id, &port->txq[id]);
 }
 
 /* virtq_device_set_link() keeps the link status up to date. */
@@ -430,26 +434,21 @@ int
 rte_eth_virtq_queue_event_get(uint16_t port_id, struct rte_eth_virtq_queue_event *event)
 {
 	struct virtq_port *port = api_port(port_id);
-	int ret = -ENOENT;
+	uint16_t i;
+	bool any;
 
 	if (!port)
 		return -ENODEV;
 	if (!event)
 		return -EINVAL;
 	virtq_control_lock(port->control);
-	for (uint16_t i = 0; i < VIRTQ_MAX_VQS && ret != 0; i++) {
-		struct virtq_vq *vq = &port->vq[i];
-
-		if (vq->reported == virtq_vq_in_use(vq))
-			continue;
-		vq->reported = !vq->reported;
+	any = virtq_map_take_event(port, &i);
+	if (any)
 		*event = (struct rte_eth_virtq_queue_event){
 			.pair = i / 2,
 			.rx = i % 2 != 0,
-			.enabled = vq->reported,
+			.enabled = port->reported[i],
 		};
-		ret = 0;
-	}
 	virtq_control_unlock(port->control);
-	return ret;
+	return any ? 0 : -ENOENT;
 }

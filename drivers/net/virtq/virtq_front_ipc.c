@@ -105,9 +105,8 @@ on_hello(struct ipc_session *s, const struct virtq_ipc_hello *hello, struct virt
 				   "a nid of its own",
 				   hello->nid, other->device, other->pid);
 	}
-	peer->port = port;
-	port->peer = peer;
-	port->count.connects++;
+	if (virtq_device_attach(port, peer) != 0)
+		return ipc_err_set(err, VIRTQ_IPC_E_RESOURCES, "out of memory");
 	ok->max_pairs = VIRTQ_MAX_PAIRS;
 	ok->link = link_of(port);
 	ok->features = VIRTQ_IPC_F_COUNTERS | VIRTQ_IPC_F_ANNOUNCE;

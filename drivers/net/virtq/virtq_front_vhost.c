@@ -92,6 +92,23 @@ ring_is_used(const struct vhost_front_peer *v, uint32_t i)
 	return ring_is_ready(v, i) && (v->all_enabled || v->ring[i].enabled);
 }
 
+static uint32_t
+rings_running(const struct virtq_port *port)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		n += port->vq[i].ring.enabled;
+	return n;
+}
+
+/* What it costs to stop or start rings of the port, of which some are made. */
+static uint32_t
+rings_cost(const struct virtq_port *port, uint32_t made)
+{
+	return IPC_COST_RINGS + rings_running(port) / IPC_RINGS_SEEN + made / IPC_RINGS_MADE;
+}
+
 /* The ring stops, if it runs; its position stays. */
 static void
 ring_stop(struct vhost_front_peer *v, uint32_t i)
@@ -101,7 +118,7 @@ ring_stop(struct vhost_front_peer *v, uint32_t i)
 	v->changed = true;
 	if (!port->vq[i].ring.enabled)
 		return;
-	vhost_session_charge(v->session, IPC_COST_RINGS);
+	vhost_session_charge(v->session, rings_cost(port, 0));
 	virtq_device_stop_rings(port, i, i + 1);
 }
 
@@ -154,8 +171,8 @@ static int
 rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 {
 	struct virtq_port *port = v->peer.port;
-	bool ready = false, start = false;
-	uint32_t end = 0;
+	uint32_t end = 0, start = 0;
+	bool ready = false;
 
 	v->changed = false;
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
@@ -164,7 +181,7 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 		ready |= ring_is_ready(v, i);
 		if (!ring_is_used(v, i) || (!ring->enabled && v->log_all && !port->dirty_log))
 			continue;
-		start |= !ring->enabled;
+		start += !ring->enabled;
 		if (!ring->enabled)
 			ring_state_set(v, i);
 		ring->enabled = true;
@@ -173,9 +190,9 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 	port->pairs_in_use = pairs_in_use(port);
 	if (!ready)
 		virtq_device_stop(port);
-	if (!start)
+	if (start == 0)
 		return 0;
-	vhost_session_charge(v->session, IPC_COST_RINGS);
+	vhost_session_charge(v->session, rings_cost(port, start));
 	if (!port->running)
 		return virtq_device_start(port, v->features, end, err, err_size);
 	port->num_vqs = RTE_MAX(port->num_vqs, end);
@@ -294,7 +311,7 @@ mem_use(struct vhost_session *s, struct guest_mem *mem, const char *why, struct 
 		return vhost_err_set(err, "the dirty log is shorter than the guest's memory");
 	}
 	if (port->running)
-		vhost_session_charge(s, IPC_COST_RINGS);
+		vhost_session_charge(s, rings_cost(port, rings_running(port)));
 	vhost_of(s)->changed = true;
 	if (virtq_device_set_mem(port, mem, text, sizeof(text)) != 0)
 		return vhost_err_set(err, "%s", text);
@@ -329,6 +346,10 @@ on_mem_table(struct vhost_session *s, const struct vhost_user_region *region, ui
 	return mem_use(s, guest_mem_new(desc, count, fds, why, sizeof(why)), why, err);
 }
 
+/*
+ * QEMU 7.2 adds and removes each region once for each of its queue pairs, so one that is
+ * there may be added, and one that is gone removed.
+ */
 static int
 on_mem_add(struct vhost_session *s, const struct vhost_user_region *region, int *fd,
 	   struct vhost_err *err)
@@ -338,6 +359,8 @@ on_mem_add(struct vhost_session *s, const struct vhost_user_region *region, int 
 	uint64_t have = port->mem ? guest_mem_bytes(port->mem) : 0;
 	char why[sizeof(err->text)];
 
+	if (guest_mem_has(port->mem, &desc, *fd))
+		return 0;
 	if (virtq_mem_allowed(port, have + RTE_MIN(desc.size, UINT64_MAX - have), why,
 			      sizeof(why)) != 0)
 		return vhost_err_set(err, "%s", why);
@@ -352,8 +375,8 @@ on_mem_remove(struct vhost_session *s, const struct vhost_user_region *region,
 	const struct virtq_port *port = port_of(s);
 	char why[sizeof(err->text)];
 
-	if (!port->mem)
-		return vhost_err_set(err, "there is no memory to remove a region from");
+	if (!guest_mem_has(port->mem, &desc, -1))
+		return 0;
 	return mem_use(s, guest_mem_remove(port->mem, &desc, why, sizeof(why)), why, err);
 }
 

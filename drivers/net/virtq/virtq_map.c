@@ -174,8 +174,21 @@ virtq_map_update(struct virtq_port *port)
 		if (change[i])
 			virtq_map_rx_publish(port, i);
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
-		if (port->vq[i].reported != virtq_vq_in_use(&port->vq[i]))
+		if (port->reported[i] != virtq_vq_in_use(&port->vq[i]))
 			port->queues_pending = true;
+}
+
+bool
+virtq_map_take_event(struct virtq_port *port, uint16_t *index)
+{
+	for (uint16_t i = 0; i < VIRTQ_MAX_VQS; i++) {
+		if (port->reported[i] == (port->vq && virtq_vq_in_use(&port->vq[i])))
+			continue;
+		port->reported[i] = !port->reported[i];
+		*index = i;
+		return true;
+	}
+	return false;
 }
 
 void

@@ -37,6 +37,10 @@ void virtq_map_update(struct virtq_port *port);
 void virtq_map_rx_withdraw(struct virtq_port *port, uint32_t i);
 void virtq_map_rx_publish(struct virtq_port *port, uint32_t i);
 
+/* A virtqueue whose use has changed since the application was told, which it is now:
+ * port->reported[*index].  False: there is none. */
+bool virtq_map_take_event(struct virtq_port *port, uint16_t *index);
+
 /* Takes all rings back: when this returns, no burst accesses one. */
 void virtq_map_clear(struct virtq_port *port);
 

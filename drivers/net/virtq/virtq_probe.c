@@ -274,29 +274,11 @@ queues_alloc(const struct virtq_port *port, uint16_t port_id, int socket)
 }
 
 static int
-vqs_alloc(struct virtq_port *port, int socket)
-{
-	port->vq = rte_zmalloc_socket("virtq vqs", VIRTQ_MAX_VQS * sizeof(*port->vq),
-				      RTE_CACHE_LINE_SIZE, socket);
-	if (!port->vq)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
-		struct virtq_vq *vq = &port->vq[i];
-
-		vq->index = (uint16_t)i;
-		vq->ring.kick_fd = -1;
-		vq->ring.call_fd = -1;
-		rte_spinlock_init(&vq->lock);
-	}
-	return 0;
-}
-
-static int
 port_alloc(struct virtq_port *port, int socket)
 {
 	port->rxq = queues_alloc(port, port->port_id, socket);
 	port->txq = queues_alloc(port, port->port_id, socket);
-	if (!port->rxq || !port->txq || vqs_alloc(port, socket) != 0)
+	if (!port->rxq || !port->txq)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < port->max_queues; i++)
 		port->rxq[i].port = port->txq[i].port = port;

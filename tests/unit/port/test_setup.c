@@ -3,6 +3,8 @@
 
 /* test_setup.c - what an application may configure. */
 
+#include <malloc.h>
+
 #include <rte_malloc.h>
 
 #include "port.h"
@@ -137,9 +139,45 @@ test_missed(void)
 	detach();
 }
 
+/* Bytes allocated, in DPDK's heaps and in that of the C library. */
+static size_t
+allocated(void)
+{
+	struct rte_malloc_socket_stats s;
+	size_t bytes = mallinfo2().uordblks;
+
+	for (int i = 0; i < RTE_MAX_NUMA_NODES; i++)
+		if (rte_malloc_get_socket_stats(i, &s) == 0)
+			bytes += s.heap_allocsz_bytes;
+	return bytes;
+}
+
+/* Of most ports of an application no guest may ever be there: one without a peer has no
+ * rings, whatever its front. */
+static void
+test_memory(void)
+{
+	char name[32], args[160];
+	size_t before;
+
+	port_new(0, "");
+	before = allocated();
+	port_new(1, "");
+	CU_ASSERT(allocated() - before < 8192);
+	before = allocated();
+	snprintf(args, sizeof(args), "iface=%s-2", port_path);
+	CU_ASSERT_EQUAL_FATAL(rte_eal_hotplug_add("vdev", "eth_virtq2", args), 0);
+	CU_ASSERT(allocated() - before < 8192);
+	for (unsigned int i = 0; i < 3; i++) {
+		snprintf(name, sizeof(name), "eth_virtq%u", i);
+		CU_ASSERT_EQUAL(rte_eal_hotplug_remove("vdev", name), 0);
+	}
+}
+
 CU_TestInfo setup_tests[] = {
 	{"lengths", test_lengths},
 	{"packets missed", test_missed},
 	{"pinned external buffers", test_pinned_buffers},
+	{"memory of a port without a peer", test_memory},
 	CU_TEST_INFO_NULL,
 };

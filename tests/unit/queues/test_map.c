@@ -279,13 +279,18 @@ BOTH(long_receive_chains)
 static void
 events(bool packed)
 {
+	uint16_t i;
+
 	fixture_start(&f, packed, 2);
 	virtq_device_configure(&f.port, 1, 1);
 	CU_ASSERT_TRUE(f.port.queues_pending);
-	for (uint32_t i = 0; i < 2 * PAIRS; i++) {
-		CU_ASSERT_EQUAL(virtq_vq_in_use(&f.vq[i]), i < 4);
-		f.vq[i].reported = virtq_vq_in_use(&f.vq[i]);
+	for (uint16_t want = 0; want < 4; want++) {
+		CU_ASSERT_TRUE(virtq_vq_in_use(&f.vq[want]));
+		CU_ASSERT_TRUE(virtq_map_take_event(&f.port, &i));
+		CU_ASSERT_EQUAL(i, want);
+		CU_ASSERT_TRUE(f.port.reported[i]);
 	}
+	CU_ASSERT_FALSE(virtq_map_take_event(&f.port, &i));
 	f.port.queues_pending = false;
 	fixture_pairs(&f, 2);
 	CU_ASSERT_FALSE(f.port.queues_pending);
@@ -293,6 +298,14 @@ events(bool packed)
 	CU_ASSERT_TRUE(f.port.queues_pending);
 	fixture_stop(&f);
 	CU_ASSERT_TRUE(f.port.queues_pending);
+	/* the peer is gone, and its rings with it */
+	f.port.vq = NULL;
+	for (uint16_t want = 0; want < 4; want++) {
+		CU_ASSERT_TRUE(virtq_map_take_event(&f.port, &i));
+		CU_ASSERT_EQUAL(i, want);
+		CU_ASSERT_FALSE(f.port.reported[i]);
+	}
+	CU_ASSERT_FALSE(virtq_map_take_event(&f.port, &i));
 }
 BOTH(events)
 
