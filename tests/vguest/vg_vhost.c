@@ -490,12 +490,13 @@ vhost_close(struct vg_port *p)
 
 	if (!v)
 		return;
-	if (v->c.sock >= 0)
-		close(v->c.sock);
+	/* first: a port whose connection ends connects again at once */
 	if (v->listener >= 0) {
 		close(v->listener);
 		unlink(p->path);
 	}
+	if (v->c.sock >= 0)
+		close(v->c.sock);
 	area_drop(v);
 	for (uint32_t i = 0; v->err_fd && i < p->nqueue; i++)
 		close(v->err_fd[i]);
