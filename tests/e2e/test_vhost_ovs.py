@@ -35,6 +35,7 @@ def test_port_of_a_switch(lab):
         vm.wait_carrier(up=False)
         ovs.add("p0", socket.vdev())
         vm.wait_carrier()
-        works()
+        wait_answers(netns, GUEST_IP)
         load.send.kill()
         vm.agent.wait(load.recv, 30)
+        works()
