@@ -4,13 +4,13 @@
 #
 # usage: peers.sh build [SUITE...] | path SUITE | run SUITE COMMAND...
 #
-#   build  makes a folder of Debian with the packages of config/peers.txt for each SUITE
-#          (default: all of them) in the cache, unless it is there
+#   build  makes a folder of Debian with the packages of config/peers-SUITE.txt for each
+#          SUITE (default: all of them) in the cache, unless it is there
 #   path   prints the folder
 #   run    runs COMMAND with the programs and libraries of SUITE; all other files are this
 #          machine's
 #
-# SUITE is trixie or sid.  sid moves: remove its folder and run build for today's.
+# SUITE is bookworm, trixie or sid.  sid moves: remove its folder and run build for today's.
 #
 # Nothing is installed on this machine, and "run" leaves no mount: what it mounts is in a
 # namespace of its own, which ends with COMMAND.
@@ -21,18 +21,18 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 cache=${VIRTQ_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtq}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-suites="trixie sid"
+suites="bookworm trixie sid"
 
 die() { echo "peers: $*" >&2; exit 1; }
 
 packages() {
-	sed 's/#.*//' "$top/config/peers.txt" | tr -s ' \t\n' ' '
+	sed 's/#.*//' "$top/config/peers-$1.txt" | tr -s ' \t\n' ' '
 }
 
 folder_of() {
 	key=$({
 		cat "$top/mk/peers.sh"
-		packages
+		packages "$1"
 	} | sha256sum | cut -c1-16)
 	echo "$cache/peers-$1-$key"
 }
@@ -76,7 +76,7 @@ make_folder() {
 	# shellcheck disable=SC2046
 	in_folder "$2" apt-get -q -y -o APT::Sandbox::User=root \
 		-o Dpkg::Options::=--force-unsafe-io -o APT::Install-Recommends=false \
-		install $(packages)
+		install $(packages "$1")
 	in_folder "$2" apt-get clean
 	rm -rf "$2"/var/lib/apt/lists/*
 }

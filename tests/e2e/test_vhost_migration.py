@@ -114,7 +114,7 @@ FRONTS = [
     pytest.param(SID, {"disable-legacy": "on", "packed": "on"}, id="qemu-11-packed",
                  marks=pytest.mark.matrix),
 ]
-WINDOW = 64
+WINDOW, COUNT = 64, 100000
 
 
 @pytest.mark.timeout(240)
@@ -126,10 +126,11 @@ def test_migration(lab, suite, properties, record_property):
 
     # There under a counted stream each way and pings, and back under TCP.
     pings = Pings(sides)
-    flows = [flow(*ends, 60000, size="60-1514", window=WINDOW, timeout=120, idle=30)
+    flows = [flow(*ends, COUNT, size="60-1514", window=WINDOW, timeout=150, idle=30)
              for ends in ((sides.host, sides.guest), (sides.guest, sides.host))]
     until("packets on their way", 20, lambda: sides.here.pmd.stats(0)["RX-packets"] > 1000)
     downtime = sides.migrate()
+    assert flows[0].send.running and flows[1].recv.running, "a stream ended before the migration"
     before = len(pings.answered())
     until("answers of the guest that moved", 20, lambda: len(pings.answered()) > before + 10)
     lost = [no_packet_changed(one) for one in flows]
@@ -145,6 +146,6 @@ def test_migration(lab, suite, properties, record_property):
     wait_answers(sides.netns, GUEST_IP)
     both_ways(sides.host, sides.guest, 2000, size="imix", window=WINDOW)
     figure = (f"QEMU's downtime {downtime} and {back} ms, longest gap between pings {gap} ms, "
-              f"lost to the guest {lost[0]} and from it {lost[1]} of 60000")
+              f"lost to the guest {lost[0]} and from it {lost[1]} of {COUNT}")
     record_property("figure", figure)
     print(f"\n  FIGURE  {vhost.BACKEND}: {figure}")
