@@ -41,6 +41,8 @@ FOREIGN = [
     (r"lib/include/virtio_abi\.h", r"(?!stdint\.h)", "virtio_abi.h includes <stdint.h> alone"),
     (DRIVER + r"(?!virtq_front_ipc\.c)", r"virtq_ipc\.h|ipc_session\.h",
      "only virtq_front_ipc.c knows the ipc wire"),
+    (DRIVER + r"(?!virtq_front_vhost\.c|virtq_vhost[._])", r"vhost_.*\.h|virtq_vhost\.h",
+     "only virtq_front_vhost.c and virtq_vhost*.c know vhost-user"),
     (DRIVER + r"virtq_(device|map|copy|filter|mbuf|rx|tx|burst)", r"virtq_connector\.h",
      "device and data path do not know the connector"),
     (DRIVER + r"virtq_(copy|filter|mbuf|rx|tx|burst)", r"virtq_(device|front)\.h",
