@@ -740,22 +740,20 @@ class Threads:
 
     @staticmethod
     def _times(task):
-        """Seconds on a processor, and of waiting for one."""
-        run, wait, _ = (task / "schedstat").read_text().split()
-        return int(run) / 1e9, int(wait) / 1e9
+        """Seconds on a processor."""
+        return int((task / "schedstat").read_text().split()[0]) / 1e9
 
     def _now(self):
-        return (self.setup.pmd.stats(self.port)["RX-packets"], self._times(self.lcore)[1],
-                self._times(self.control)[0], time.monotonic())
+        return (self.setup.pmd.stats(self.port)["RX-packets"], self._times(self.lcore),
+                self._times(self.control), time.monotonic())
 
     def measure(self, seconds):
-        """Packets that the lcore got a second, less what other programs took of it, and the
-        share of a processor that the control thread took."""
+        """Packets that the lcore got in a second of its processor (None: other programs had
+        it), and the share of a processor that the control thread took."""
         before = self._now()
         time.sleep(seconds)
-        packets, wait, control, now = (b - a for a, b in zip(before, self._now()))
-        # None: other programs had the processor.
-        return packets / (now - wait) if now - wait > now / 10 and packets else None, control / now
+        packets, run, control, now = (b - a for a, b in zip(before, self._now()))
+        return packets / run if run > now / 10 else None, control / now
 
 
 class Flood:
@@ -889,9 +887,8 @@ def check_flood(setup, work, null_port=2):
             flood.pause()
             usual = threads.measure(0.3)[0]
             shares.append(share)
-            if usual is None:
-                continue
-            ratios.append((rate or 0) / usual)
+            if rate and usual:
+                ratios.append(rate / usual)
             if len(ratios) >= 3 and statistics.median(ratios) >= 0.95 and \
                     statistics.median(shares) <= SHARE:
                 return
