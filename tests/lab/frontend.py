@@ -23,11 +23,13 @@ GET_INFLIGHT_FD, SET_INFLIGHT_FD = 31, 32
 RESET_DEVICE, GET_MAX_MEM_SLOTS, ADD_MEM_REG, REM_MEM_REG, SET_STATUS, GET_STATUS = \
     34, 36, 37, 38, 39, 40
 
+F_LOG_ALL = 1 << 26
 F_PROTOCOL = 1 << 30
 PACKED = 1 << 34
-P_REPLY_ACK = 1 << 3
 NEED_REPLY = 8
 NOFD = 0x100
+
+libc = ctypes.CDLL(None, use_errno=True)
 
 # Where the front end says that guest memory is in its own address space.
 USER = 0x7f0000000000
@@ -190,6 +192,14 @@ class FrontEnd:
             self.send(request, payload, fds)
         if enable:
             self.do(SET_VRING_ENABLE, state(index, 1))
+
+    def ring_without_memory(self, index):
+        """Sets up and enables a ring whose file the front end has truncated."""
+        self.send(SET_VRING_NUM, state(index, RING))
+        self.send(SET_VRING_BASE, state(index))
+        self.send(SET_VRING_ADDR, self.addr(index))
+        self.send(SET_VRING_KICK, u64(index), [self.kicks[index]])
+        self.send(SET_VRING_ENABLE, state(index, 1))
 
     def start(self, rings=None):
         for index in rings if rings is not None else range(len(self.rings)):

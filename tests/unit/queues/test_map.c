@@ -10,6 +10,7 @@
 #include "fixture.h"
 #include "virtq_device.h"
 #include "virtq_map.h"
+#include "virtq_rarp.h"
 
 static struct fixture f;
 
@@ -204,6 +205,30 @@ stop_of_a_dead_peer(bool packed)
 }
 BOTH(stop_of_a_dead_peer)
 
+/* The device takes its rings back to free them, looks what their last bursts did, and finds
+ * that an announcement was delivered: it does not hand them out again. */
+static void
+announced_before_a_stop(bool packed)
+{
+	const uint8_t mac[6] = {2, 0, 0, 0, 0, 7};
+	struct rte_mbuf *m;
+
+	fixture_start(&f, packed, 2);
+	virtq_device_configure(&f.port, 1, 1);
+	virtq_rarp_send(&f.port, mac);
+	CU_ASSERT_EQUAL_FATAL(f.rx(&f.rxq[0], &m, 1), 1);
+	rte_pktmbuf_free(m);
+	virtq_device_quiesce(&f.port);
+	virtq_device_check(&f.port);
+	CU_ASSERT_PTR_NULL(f.rxq[0].view);
+	CU_ASSERT_PTR_NULL(f.rxq[0].many);
+	virtq_rarp_send(&f.port, mac);
+	CU_ASSERT_PTR_NULL(f.rxq[0].view);
+	CU_ASSERT_PTR_NULL(f.rxq[0].many);
+	fixture_stop(&f);
+}
+BOTH(announced_before_a_stop)
+
 /* Chains as long as they can be: a burst ends early, and the next one goes on. */
 #define LONG 1000u
 
@@ -362,6 +387,7 @@ CU_TestInfo map_tests[] = {
 	BOTH_TESTS("rings are served in turn", in_turn),
 	BOTH_TESTS("broken rings beside others", some_broken),
 	BOTH_TESTS("rings of a dead peer stay with it", stop_of_a_dead_peer),
+	BOTH_TESTS("an announcement before a stop", announced_before_a_stop),
 	BOTH_TESTS("long chains shorten a receive burst", long_chains),
 	BOTH_TESTS("long chains shorten a transmit burst", long_receive_chains),
 	BOTH_TESTS("changes are events", events),
