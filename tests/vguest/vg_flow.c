@@ -52,8 +52,7 @@ static bool
 may_send(const struct vg_run *run, const struct vg_flow *f)
 {
 	/* what may still arrive takes receive buffers, as what is sent now will */
-	uint64_t gone = f->warm ? f->floor - f->ahead : f->floor;
-	uint64_t seen = f->rx_seq > gone ? f->rx_seq : gone;
+	uint64_t gone = f->floor - f->ahead, seen = f->rx_seq > gone ? f->rx_seq : gone;
 
 	if (f->tx_seq >= f->target || f->txq->nspare == 0 || f->txq->frozen)
 		return false;
