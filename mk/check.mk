@@ -36,6 +36,12 @@ e2e: $(PLUGIN) $(VGUEST) $(HOSTILE)
 check-matrix: $(PLUGIN) $(VGUEST) $(HOSTILE)
 	$(Q)JOBS=1 mk/e2e.sh --matrix -k hostile_guest $(MATRIX)
 
+# All vhost-user front ends, those of newer suites included, and twenty kills of each.
+.PHONY: check-fronts
+check-fronts: $(PLUGIN) peers
+	$(Q)$(MAKE) guest
+	$(Q)mk/e2e.sh --matrix -k vhost_ $(FRONTS)
+
 loopback: $(PLUGIN) $(VGUEST)
 	$(Q)mk/loopback.sh $(LOOPBACK)
 

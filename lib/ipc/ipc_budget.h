@@ -16,7 +16,12 @@
 /* Costs.  A token is 200 microseconds of waiting. */
 #define IPC_COST_MESSAGE 1u
 #define IPC_COST_FD 1u       /* each: it is looked at, mapped, unmapped, closed */
+#define IPC_COST_FILE 5u     /* made and sent; or a batch of changes in a folder */
 #define IPC_COST_RINGS 25u   /* rings made, taken back or freed: barriers in all threads */
+/* A port with many rings: a token for each so many that have to be looked at, and for each so
+ * many that are made. */
+#define IPC_RINGS_SEEN 16u
+#define IPC_RINGS_MADE 4u
 #define IPC_COST_CONNECT 50u /* accepted, greeted, and taken apart at its end */
 
 #define IPC_BUDGET_PER_MS 5

@@ -431,6 +431,7 @@ static const struct vhost_msg_row rows[] = {
 		.max_size = sizeof(struct vhost_user_inflight),
 		AGREED(INFLIGHT_SHMFD),
 		.answers = true,
+		.cost = IPC_COST_FILE,
 		.check = vhost_check_get_inflight,
 		.handle = handle_get_inflight_fd,
 	},

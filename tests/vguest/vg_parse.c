@@ -443,8 +443,8 @@ check(const struct vg_opts *o)
 		return vg_err("--kills=%u: goes with --kill", o->kills);
 	if (o->kills && o->vhost && o->packed && !o->inflight)
 		return vg_err("--kill: packed rings of vhost-user need --inflight");
-	if (o->kill_at != VG_AT_ANY && o->vhost)
-		return vg_err("--kill: noted, torn and made go with --virtq");
+	if (o->kill_at == VG_AT_MADE && o->vhost)
+		return vg_err("--kill=made: goes with --virtq");
 	if (o->kill_at != VG_AT_ANY && !o->packed)
 		return vg_err("--kill: noted, torn and made go with --packed, split rings have no "
 			      "journal");

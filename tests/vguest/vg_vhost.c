@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "vg_log.h"
 #include "vg_port.h"
+#include "vg_recover.h"
 #include "vg_sock.h"
 #include "vg_vhost_msg.h"
 
@@ -39,7 +41,8 @@ struct vhost {
 	/* INFLIGHT_SHMFD: how far the backend is, from one start on, its death included */
 	struct vhost_user_inflight area;
 	int area_fd;
-	bool resumes; /* the backend died: the area says where it was */
+	void *area_map; /* NULL: none */
+	bool resumes;   /* the backend died: the area says where it was */
 };
 
 static struct vhost *
@@ -167,6 +170,42 @@ mem_table(struct vg_port *p, struct vhost *v)
 			     fds, t.count);
 }
 
+static void
+area_drop(struct vhost *v)
+{
+	if (v->area_map)
+		munmap(v->area_map, v->area.size);
+	if (v->area_fd >= 0)
+		close(v->area_fd);
+	v->area_map = NULL;
+	v->area_fd = -1;
+}
+
+static int
+area_take(struct vhost *v, const struct vhost_user_inflight *a)
+{
+	if (v->area_fd < 0 || v->area.size == 0 || v->area.num_queues != a->num_queues ||
+	    v->area.queue_size != a->queue_size)
+		return vg_err("vhost: an inflight area of %llu bytes for %u rings of %u",
+			      (unsigned long long)v->area.size, v->area.num_queues,
+			      v->area.queue_size);
+	v->area_map = mmap(NULL, v->area.size, PROT_READ | PROT_WRITE, MAP_SHARED, v->area_fd,
+			   (off_t)v->area.offset);
+	if (v->area_map != MAP_FAILED)
+		return 0;
+	v->area_map = NULL;
+	return vg_err("vhost: the inflight area: %s", strerror(errno));
+}
+
+/* eth_virtq has at the end of the area what the other front has on its state page. */
+static const struct virtq_ipc_state_queue *
+area_words(const struct vhost *v, uint32_t queue)
+{
+	const char *end = (const char *)v->area_map + v->area.size;
+
+	return (const struct virtq_ipc_state_queue *)end - v->area.num_queues + queue;
+}
+
 /* A new area for a new start, the old one for a backend that died. */
 static int
 inflight(struct vg_port *p, struct vhost *v)
@@ -180,18 +219,13 @@ inflight(struct vg_port *p, struct vhost *v)
 		return vg_vhost_tell(&v->c, VHOST_USER_SET_INFLIGHT_FD, &v->area, sizeof(v->area),
 				     &v->area_fd, 1);
 	a.queue_size = (uint16_t)(p->o->rx_ring > p->o->tx_ring ? p->o->rx_ring : p->o->tx_ring);
-	if (v->area_fd >= 0)
-		close(v->area_fd);
-	v->area_fd = -1;
+	area_drop(v);
 	got = vg_vhost_ask(&v->c, VHOST_USER_GET_INFLIGHT_FD, &a, sizeof(a), &v->area_fd);
 	if (!got)
 		return -1;
 	v->area = got->inflight;
-	if (v->area_fd < 0 || v->area.size == 0 || v->area.num_queues != a.num_queues ||
-	    v->area.queue_size != a.queue_size)
-		return vg_err("vhost: an inflight area of %llu bytes for %u rings of %u",
-			      (unsigned long long)v->area.size, v->area.num_queues,
-			      v->area.queue_size);
+	if (area_take(v, &a) != 0)
+		return -1;
 	return vg_vhost_tell(&v->c, VHOST_USER_SET_INFLIGHT_FD, &v->area, sizeof(v->area),
 			     &v->area_fd, 1);
 }
@@ -341,6 +375,22 @@ vhost_poll(struct vg_port *p)
 	return 0;
 }
 
+/* How the backend left its rings. */
+static int
+count_moments(struct vg_port *p, const struct vhost *v)
+{
+	for (uint32_t i = 0; i < p->nqueue; i++) {
+		enum vg_moment m = vg_recover_moment(&p->q[i].ring.vd, area_words(v, i));
+
+		if (m == VG_AT_WRONG)
+			return vg_err("%s: the first used descriptor of a burst was written before "
+				      "others",
+				      p->q[i].name);
+		p->recovered[m]++;
+	}
+	return 0;
+}
+
 /* Nobody but the ring knows, or the backend that comes after it. */
 static int
 vhost_lost(struct vg_port *p)
@@ -350,11 +400,25 @@ vhost_lost(struct vg_port *p)
 	p->running = false;
 	p->pos_known = false;
 	p->taken = 0;
-	if (v && v->area_fd >= 0) {
-		v->resumes = true;
-		p->taken = INFLIGHT_BURST;
-	}
+	if (!v || !v->area_map)
+		return 0;
+	p->taken = INFLIGHT_BURST;
+	if (!v->resumes && count_moments(p, v) != 0)
+		return -1;
+	v->resumes = true;
 	return 0;
+}
+
+/* Of the queue that is furthest from the beginning of a burst. */
+static enum vg_moment
+vhost_moment(struct vg_port *p)
+{
+	const struct vhost *v = vhost_of(p);
+	enum vg_moment m = VG_AT_ANY;
+
+	for (uint32_t i = 0; v && v->area_map && i < p->nqueue && m == VG_AT_ANY; i++)
+		m = vg_recover_moment(&p->q[i].ring.vd, area_words(v, i));
+	return m;
 }
 
 static int
@@ -432,8 +496,7 @@ vhost_close(struct vg_port *p)
 		close(v->listener);
 		unlink(p->path);
 	}
-	if (v->area_fd >= 0)
-		close(v->area_fd);
+	area_drop(v);
 	for (uint32_t i = 0; v->err_fd && i < p->nqueue; i++)
 		close(v->err_fd[i]);
 	free(v->err_fd);
@@ -450,5 +513,6 @@ const struct vg_backend vg_backend_vhost = {
 	.stop = vhost_stop,
 	.poll = vhost_poll,
 	.lost = vhost_lost,
+	.moment = vhost_moment,
 	.close = vhost_close,
 };

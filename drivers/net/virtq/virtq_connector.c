@@ -89,6 +89,9 @@ peer_drop(struct virtq_peer *peer)
 	bool failed;
 	const char *why = peer->ops->why(peer, &failed);
 
+	/* found out before its front did */
+	if (why[0] == '\0')
+		why = "it closed the connection";
 	/* its rings and memory are taken back */
 	if (peer->port)
 		ipc_budget_spend(&peer->port->budget, IPC_COST_RINGS, virtq_now_ms());
@@ -229,11 +232,18 @@ peer_add(struct virtq_connector *c, int fd)
 	}
 }
 
-/* Accepts nothing for some milliseconds. */
+static int
+fd_of(const struct virtq_connector *c)
+{
+	return c->dialer ? ipc_dialer_fd(c->dialer) : ipc_listener_fd(c->listener);
+}
+
+/* Accepts nothing, or hears of no change where the path is waited for, for some
+ * milliseconds. */
 static void
 accept_pause(struct virtq_connector *c, uint64_t ms)
 {
-	virtq_control_unwatch(c->control, ipc_listener_fd(c->listener));
+	virtq_control_unwatch(c->control, fd_of(c));
 	c->accept_paused = true;
 	c->accept_resume_ms = virtq_now_ms() + ms;
 }
@@ -241,8 +251,7 @@ accept_pause(struct virtq_connector *c, uint64_t ms)
 static void
 accept_resume(struct virtq_connector *c)
 {
-	c->accept_paused = virtq_control_watch(c->control, ipc_listener_fd(c->listener),
-					       &c->watch) != 0;
+	c->accept_paused = virtq_control_watch(c->control, fd_of(c), &c->watch) != 0;
 	c->accept_resume_ms = virtq_now_ms() + VIRTQ_ACCEPT_PAUSE_MS;
 }
 
@@ -269,7 +278,14 @@ listener_ready(struct virtq_watch *w)
 static void
 dialer_ready(struct virtq_watch *w)
 {
-	ipc_dialer_changed(((struct virtq_connector *)w)->dialer);
+	struct virtq_connector *c = (struct virtq_connector *)w;
+	uint64_t now = virtq_now_ms();
+
+	ipc_dialer_changed(c->dialer);
+	/* a batch of changes: anybody may make files in the same folder, as fast as he can */
+	ipc_budget_spend(&c->accepts, IPC_COST_FILE, now);
+	if (ipc_budget_wait(&c->accepts, now) > 0)
+		accept_pause(c, ipc_budget_wait(&c->accepts, now));
 }
 
 /* Not while the last port comes or goes: who connects to nobody is dropped. */
@@ -351,7 +367,7 @@ chore_run(struct virtq_chore *chore, uint64_t now)
 	struct virtq_connector *c = RTE_PTR_SUB(chore, offsetof(struct virtq_connector, chore));
 	struct virtq_peer *peer, *tmp;
 
-	if (c->accept_paused && c->listener && now >= c->accept_resume_ms)
+	if (c->accept_paused && now >= c->accept_resume_ms)
 		accept_resume(c);
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
@@ -410,12 +426,6 @@ connector_open(struct virtq_connector *c, const char *path, bool client, const c
 		VIRTQ_LOG(ERR, "%s: connector: %s", port_name, err.text);
 	c->watch.ready = listener_ready;
 	return c->listener ? 0 : -1;
-}
-
-static int
-fd_of(const struct virtq_connector *c)
-{
-	return c->dialer ? ipc_dialer_fd(c->dialer) : ipc_listener_fd(c->listener);
 }
 
 static struct virtq_connector *

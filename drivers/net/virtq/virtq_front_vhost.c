@@ -92,6 +92,23 @@ ring_is_used(const struct vhost_front_peer *v, uint32_t i)
 	return ring_is_ready(v, i) && (v->all_enabled || v->ring[i].enabled);
 }
 
+static uint32_t
+rings_running(const struct virtq_port *port)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
+		n += port->vq[i].ring.enabled;
+	return n;
+}
+
+/* What it costs to stop or start rings of the port, of which some are made. */
+static uint32_t
+rings_cost(const struct virtq_port *port, uint32_t made)
+{
+	return IPC_COST_RINGS + rings_running(port) / IPC_RINGS_SEEN + made / IPC_RINGS_MADE;
+}
+
 /* The ring stops, if it runs; its position stays. */
 static void
 ring_stop(struct vhost_front_peer *v, uint32_t i)
@@ -101,7 +118,7 @@ ring_stop(struct vhost_front_peer *v, uint32_t i)
 	v->changed = true;
 	if (!port->vq[i].ring.enabled)
 		return;
-	vhost_session_charge(v->session, IPC_COST_RINGS);
+	vhost_session_charge(v->session, rings_cost(port, 0));
 	virtq_device_stop_rings(port, i, i + 1);
 }
 
@@ -154,8 +171,8 @@ static int
 rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 {
 	struct virtq_port *port = v->peer.port;
-	bool ready = false, start = false;
-	uint32_t end = 0;
+	uint32_t end = 0, start = 0;
+	bool ready = false;
 
 	v->changed = false;
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++) {
@@ -164,7 +181,7 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 		ready |= ring_is_ready(v, i);
 		if (!ring_is_used(v, i) || (!ring->enabled && v->log_all && !port->dirty_log))
 			continue;
-		start |= !ring->enabled;
+		start += !ring->enabled;
 		if (!ring->enabled)
 			ring_state_set(v, i);
 		ring->enabled = true;
@@ -173,9 +190,9 @@ rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 	port->pairs_in_use = pairs_in_use(port);
 	if (!ready)
 		virtq_device_stop(port);
-	if (!start)
+	if (start == 0)
 		return 0;
-	vhost_session_charge(v->session, IPC_COST_RINGS);
+	vhost_session_charge(v->session, rings_cost(port, start));
 	if (!port->running)
 		return virtq_device_start(port, v->features, end, err, err_size);
 	port->num_vqs = RTE_MAX(port->num_vqs, end);
@@ -294,7 +311,7 @@ mem_use(struct vhost_session *s, struct guest_mem *mem, const char *why, struct 
 		return vhost_err_set(err, "the dirty log is shorter than the guest's memory");
 	}
 	if (port->running)
-		vhost_session_charge(s, IPC_COST_RINGS);
+		vhost_session_charge(s, rings_cost(port, rings_running(port)));
 	vhost_of(s)->changed = true;
 	if (virtq_device_set_mem(port, mem, text, sizeof(text)) != 0)
 		return vhost_err_set(err, "%s", text);
@@ -608,8 +625,10 @@ on_failing(struct vhost_session *s)
 static struct vhost_session_ops session_ops = {
 	/* features: set when a peer connects */
 	.protocol_features =
-		BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+		BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
+		BIT(VHOST_USER_PROTOCOL_F_RARP) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
 		BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
+		BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) |
 		BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
 		BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_STATUS),
 	.max_vrings = VIRTQ_MAX_VQS,
