@@ -172,9 +172,10 @@ probe_again(struct vg_run *run)
 		struct vg_flow *f = &run->flow[i];
 
 		if (run->o->mode < VG_LOOP || f->warm || f->txq->ring.vd.nbusy > 0 ||
-		    f->floor == f->tx_seq)
+		    (f->floor == f->tx_seq && f->ahead == 0))
 			continue;
 		f->floor = f->tx_seq;
+		f->ahead = 0;
 		again = true;
 	}
 	return again;

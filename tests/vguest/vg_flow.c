@@ -51,7 +51,8 @@ vg_flow_post(struct vg_run *run, struct vg_flow *f)
 static bool
 may_send(const struct vg_run *run, const struct vg_flow *f)
 {
-	uint64_t seen = f->rx_seq > f->floor ? f->rx_seq : f->floor;
+	/* what may still arrive takes receive buffers, as what is sent now will */
+	uint64_t gone = f->floor - f->ahead, seen = f->rx_seq > gone ? f->rx_seq : gone;
 
 	if (f->tx_seq >= f->target || f->txq->nspare == 0 || f->txq->frozen)
 		return false;

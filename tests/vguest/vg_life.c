@@ -36,6 +36,7 @@ drain(struct vg_run *run)
 		if (vg_flow_receive(run, f, UINT32_MAX) < 0)
 			return -1;
 		f->floor = f->taken;
+		f->ahead = 0;
 	}
 	return 0;
 }
@@ -82,7 +83,8 @@ pick_up(struct vg_run *run)
 		struct vg_flow *f = &run->flow[i];
 		uint16_t busy = f->txq->ring.vd.nbusy;
 
-		f->floor += busy < p->taken ? busy : p->taken;
+		f->ahead = busy < p->taken ? busy : p->taken;
+		f->floor += f->ahead;
 	}
 	for (uint32_t i = 0; !p->pos_known && i < p->nqueue; i++)
 		p->q[i].pos = vdriver_position(&p->q[i].ring.vd);
@@ -143,8 +145,10 @@ vg_life_heal(struct vg_run *run)
 		return -1;
 	/* a reset takes the rings as they are: nothing of them counts any more */
 	vg_port_reset(run->p);
-	for (uint32_t i = 0; i < run->o->pairs; i++)
+	for (uint32_t i = 0; i < run->o->pairs; i++) {
 		run->flow[i].floor = run->flow[i].tx_seq;
+		run->flow[i].ahead = 0;
+	}
 	run->p->event = VG_EV_NONE;
 	return post_all(run) != 0 ? -1 : run->p->be->start(run->p);
 }

@@ -24,6 +24,7 @@ struct vg_flow {
 	uint64_t tx_seq; /* next to send */
 	uint64_t rx_seq; /* next to arrive */
 	uint64_t floor;  /* what is below may have been lost with a session */
+	uint64_t ahead;  /* of that, the last so many may still be in the transmit ring */
 	uint64_t sent;   /* packets whose buffers came back */
 	uint64_t received;
 	uint64_t lost;     /* of those that may be */
