@@ -105,7 +105,7 @@ def no_packet_changed(a_flow):
 
 
 FRONTS = [
-    pytest.param(STOCK, {}, id="qemu-7.2"),
+    pytest.param(STOCK, {}, id="qemu-7.2", marks=pytest.mark.matrix),
     pytest.param(STOCK, {"disable-modern": "on"}, id="qemu-7.2-legacy", marks=pytest.mark.matrix),
     pytest.param(STOCK, {"disable-legacy": "on", "packed": "on"}, id="qemu-7.2-packed",
                  marks=pytest.mark.matrix),
