@@ -306,7 +306,8 @@ receive_one(struct vg_run *run, struct vg_flow *f)
 		if (check_packet(run, f, have - run->p->hdr_len, now) != 0)
 			return -1;
 		f->received++;
-		/* not by what the previous backend had sent and the next one returned for it */
+		/* not by what a dead backend had taken: the next one returns that, and may throw
+		 * away what it finds in its queues */
 		f->warm = f->warm || run->o->mode == VG_RX || f->rx_seq > f->taken;
 	}
 	run->st.rx_packets++;
