@@ -40,7 +40,7 @@ overlap(const struct vhost_user_region *a, const struct vhost_user_region *b)
 	return a->guest_addr < b->guest_addr + b->size && b->guest_addr < a->guest_addr + a->size;
 }
 
-/* Guest addresses only: a front end may have one address for two of the guest's. */
+/* Of guest addresses; guest_mem_new() refuses regions that overlap in the front end. */
 static int
 check_overlaps(const struct vhost_user_mem_table *t, struct vhost_err *err)
 {

@@ -296,6 +296,33 @@ test_no_leak(void)
 	CU_ASSERT_EQUAL(fix_count_maps(), maps);
 }
 
+/* A region that is there already, and of the same file: said twice. */
+static void
+test_has(void)
+{
+	struct guest_mem_desc d = region(3), other;
+	int fd = ram_memfd(MiB, 0), same = dup(fd), stranger = ram_memfd(MiB, 0);
+	struct guest_mem *mem = guest_mem_add(NULL, &d, &fd, err, sizeof(err));
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mem);
+	CU_ASSERT_TRUE(guest_mem_has(mem, &d, same));
+	CU_ASSERT_TRUE(guest_mem_has(mem, &d, -1));
+	CU_ASSERT_FALSE(guest_mem_has(mem, &d, stranger));
+	other = d;
+	other.guest_addr += MiB;
+	CU_ASSERT_FALSE(guest_mem_has(mem, &other, same));
+	other = d;
+	other.user_addr += MiB;
+	CU_ASSERT_FALSE(guest_mem_has(mem, &other, same));
+	other = d;
+	other.size -= 4096;
+	CU_ASSERT_FALSE(guest_mem_has(mem, &other, same));
+	CU_ASSERT_FALSE(guest_mem_has(NULL, &d, same));
+	close(same);
+	close(stranger);
+	guest_mem_free(mem);
+}
+
 CU_TestInfo mem_slot_tests[] = {
 	{"up to 64 regions and down again", test_grow_and_shrink},
 	{"two memories with the same regions", test_shared},
@@ -304,5 +331,6 @@ CU_TestInfo mem_slot_tests[] = {
 	{"a page that vanishes", test_loss},
 	{"host address to guest address", test_gpa},
 	{"no leak in 10,000 changes", test_no_leak},
+	{"a region that is there already", test_has},
 	CU_TEST_INFO_NULL,
 };
