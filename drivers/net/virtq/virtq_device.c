@@ -188,10 +188,12 @@ virtq_device_stop_rings(struct virtq_port *port, uint32_t first, uint32_t end)
 	for (uint32_t i = first; i < end; i++)
 		port->vq[i].ring.enabled = false;
 	/* a peer that was told so has all its rings back */
-	if (port->peer->ops->is_dead(port->peer))
+	if (port->peer->ops->is_dead(port->peer)) {
 		virtq_device_quiesce(port);
-	else
+		virtq_map_find_events(port);
+	} else {
 		virtq_map_update(port);
+	}
 	port->peer->ops->check(port->peer); /* faults of the last bursts */
 	rings_free(port, first, end);
 }

@@ -173,6 +173,12 @@ virtq_map_update(struct virtq_port *port)
 	for (uint32_t i = 0; i < port->num_rxq; i++)
 		if (change[i])
 			virtq_map_rx_publish(port, i);
+	virtq_map_find_events(port);
+}
+
+void
+virtq_map_find_events(struct virtq_port *port)
+{
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
 		if (port->reported[i] != virtq_vq_in_use(&port->vq[i]))
 			port->queues_pending = true;

@@ -37,6 +37,10 @@ void virtq_map_update(struct virtq_port *port);
 void virtq_map_rx_withdraw(struct virtq_port *port, uint32_t i);
 void virtq_map_rx_publish(struct virtq_port *port, uint32_t i);
 
+/* Has the application's callback called if it does not know yet which rings are in use;
+ * virtq_map_update() does this, too. */
+void virtq_map_find_events(struct virtq_port *port);
+
 /* A virtqueue whose use has changed since the application was told, which it is now:
  * port->reported[*index].  False: there is none. */
 bool virtq_map_take_event(struct virtq_port *port, uint16_t *index);

@@ -188,9 +188,12 @@ static void
 stop_of_a_dead_peer(bool packed)
 {
 	struct rte_mbuf *m;
+	uint16_t index;
 
 	fixture_start(&f, packed, PAIRS);
 	virtq_device_configure(&f.port, 1, 2);
+	while (virtq_map_take_event(&f.port, &index))
+		;
 	virtq_device_quiesce(&f.port);
 	f.dead = true;
 	for (uint32_t i = 0; i < 2 * PAIRS; i++) {
@@ -201,6 +204,10 @@ stop_of_a_dead_peer(bool packed)
 		CU_ASSERT_PTR_NULL(f.txq[1].many);
 		CU_ASSERT_EQUAL(f.rx(&f.rxq[0], &m, 1), 0);
 	}
+	/* the application hears that they are gone */
+	f.port.queues_pending = false;
+	virtq_device_stop_rings(&f.port, 0, VIRTQ_MAX_VQS);
+	CU_ASSERT_TRUE(f.port.queues_pending);
 	fixture_stop(&f);
 }
 BOTH(stop_of_a_dead_peer)
