@@ -38,7 +38,7 @@ help:
 	@echo 'make demo       the whole path in one command: deps, all, qemu, guest, traffic (root)'
 	@echo 'make bench      measures against net_vhost (QUICK=1: five minutes; doc/benchmarks.md; root)'
 	@echo 'make bench BASE=revision  measures against the plugin of that revision: is it slower?'
-	@echo 'make check      every test, one summary (root; ten minutes once QEMU is built)'
+	@echo 'make check      every test, one summary (root; twenty minutes once QEMU is built)'
 	@echo 'make unit layering models format-check wire-check doc-check words bench-test'
 	@echo '     qemu-check loopback e2e    its parts (JOBS= tests of loopback and e2e at a time)'
 	@echo 'make check-matrix  a hostile driver against every kind of device (root; ten minutes)'
