@@ -105,9 +105,24 @@ split(struct ipc_dialer *d, const char *part, size_t len)
 	return begin;
 }
 
-/* Watches the deepest folder on the way to the path that exists.  Returns whether it
- * could. */
+/* Whether what is waited for is there, and leads nowhere: a symbolic link, whose target may
+ * appear where nobody watches. */
 static bool
+is_link_to_nothing(const struct ipc_dialer *d, size_t len)
+{
+	char part[IPC_PATH_MAX + 1];
+	struct stat st;
+
+	while (d->path[len] == '/')
+		len++;
+	len += strlen(d->wanted);
+	snprintf(part, sizeof(part), "%.*s", (int)len, d->path);
+	return lstat(part, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Watches the deepest folder on the way to the path that exists.  Returns when to try again
+ * without an event, milliseconds; UINT64_MAX: never. */
+static uint64_t
 watch(struct ipc_dialer *d)
 {
 	size_t len = strlen(d->path);
@@ -119,7 +134,9 @@ watch(struct ipc_dialer *d)
 		snprintf(folder, sizeof(folder), "%.*s", (int)len, d->path);
 		d->wd = inotify_add_watch(d->inotify, len > 0 ? folder : ".", APPEARS);
 	} while (d->wd < 0 && (errno == ENOENT || errno == ENOTDIR) && len > 1);
-	return d->wd >= 0;
+	if (d->wd < 0)
+		return NO_WATCH_MS;
+	return is_link_to_nothing(d, len) ? IPC_DIALER_MS : UINT64_MAX;
 }
 
 static int
@@ -141,6 +158,7 @@ dial(const struct ipc_dialer *d)
 int
 ipc_dialer_connect(struct ipc_dialer *d, uint64_t now_ms)
 {
+	uint64_t wait_ms;
 	int ret;
 
 	if (now_ms < d->due_ms)
@@ -152,7 +170,8 @@ ipc_dialer_connect(struct ipc_dialer *d, uint64_t now_ms)
 		d->due_ms = ret >= 0 ? UINT64_MAX : now_ms + IPC_DIALER_MS;
 		return ret;
 	}
-	d->due_ms = watch(d) ? UINT64_MAX : now_ms + NO_WATCH_MS;
+	wait_ms = watch(d);
+	d->due_ms = wait_ms == UINT64_MAX ? UINT64_MAX : now_ms + wait_ms;
 	/* it may have appeared before it was watched for */
 	ret = dial(d);
 	if (ret >= 0)

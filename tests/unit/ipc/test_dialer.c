@@ -172,6 +172,37 @@ test_folders_appear(void)
 	conn_end();
 }
 
+/* The target of a link may appear where nobody watches: it is tried again and again. */
+static void
+test_link(void)
+{
+	struct ipc_listener *l;
+	struct ipc_dialer *d;
+	char link[96], folder[96], path[110];
+	int fd;
+
+	conn_begin();
+	snprintf(link, sizeof(link), "%s/link", conn_dir);
+	snprintf(folder, sizeof(folder), "%s/folder", conn_dir);
+	snprintf(path, sizeof(path), "%s/c", folder);
+	must(symlink(conn_path, link) == 0 && symlink("nowhere", folder) == 0);
+	d = dial_begin(path);
+	CU_ASSERT_EQUAL(ipc_dialer_connect(d, 1000), -ENOENT);
+	CU_ASSERT_EQUAL(ipc_dialer_due(d), 1000 + IPC_DIALER_MS);
+	ipc_dialer_free(d);
+	d = dial_begin(link);
+	CU_ASSERT_EQUAL(ipc_dialer_connect(d, 1000), -ENOENT);
+	CU_ASSERT_EQUAL(ipc_dialer_due(d), 1000 + IPC_DIALER_MS);
+	l = conn_open();
+	fd = ipc_dialer_connect(d, 1000 + IPC_DIALER_MS);
+	CU_ASSERT(fd >= 0);
+	close(fd);
+	ipc_dialer_free(d);
+	must(unlink(link) == 0 && unlink(folder) == 0);
+	ipc_listener_close(l);
+	conn_end();
+}
+
 /* A relative path is watched where the process is. */
 static void
 test_relative(void)
@@ -204,6 +235,7 @@ suite_of_type(const char *name, int (*type)(void))
 	suite_test("a connection that ended", test_again);
 	suite_test("the path appears", test_appears);
 	suite_test("folders of the path appear", test_folders_appear);
+	suite_test("a link to nothing", test_link);
 	suite_test("a relative path", test_relative);
 }
 
