@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_jhash.h>
+
 #include "ipc_dialer.h"
 #include "ipc_listener.h"
 #include "ipc_peer.h"
@@ -40,7 +42,7 @@ struct virtq_connector {
 	uint64_t accept_resume_ms;
 	struct ipc_budget accepts;
 	TAILQ_HEAD(, virtq_peer) peers;    /* oldest first */
-	uint64_t logged[VIRTQ_MAX_LOGGED]; /* hashes: texts would be most of an idle port */
+	uint32_t logged[VIRTQ_MAX_LOGGED]; /* hashes: texts would be most of an idle port */
 	unsigned int logged_next;
 	struct virtq_log_limit log;
 };
@@ -54,22 +56,11 @@ path_of(const struct virtq_connector *c)
 	return c->dialer ? ipc_dialer_path(c->dialer) : ipc_listener_path(c->listener);
 }
 
-/* FNV-1a */
-static uint64_t
-hash_of(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325;
-
-	for (; *text != '\0'; text++)
-		h = (h ^ (uint8_t)*text) * 0x100000001b3;
-	return h;
-}
-
 /* A peer that is refused connects again and again. */
 static void
 log_once(struct virtq_connector *c, uint32_t level, const char *text)
 {
-	const uint64_t hash = hash_of(text);
+	const uint32_t hash = rte_jhash(text, (uint32_t)strlen(text), 0);
 
 	for (unsigned int i = 0; i < VIRTQ_MAX_LOGGED; i++)
 		if (c->logged[i] == hash)
@@ -184,7 +175,6 @@ static int
 peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 {
 	struct virtq_port *port = virtq_connector_first_port(c);
-	struct ucred other = {0};
 	char text[128];
 
 	if (!port) {
@@ -192,19 +182,17 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 		return -1;
 	}
 	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
-		(void)ipc_peer_cred(port->peer->fd, &other);
 		snprintf(text, sizeof(text),
 			 "a second front end was refused: process %d is connected to %s",
-			 (int)other.pid, port->name);
+			 (int)port->peer->pid, port->name);
 		peer->ops->fail(peer, VIRTQ_BUSY, text);
 		return -1;
 	}
-	(void)ipc_peer_cred(peer->fd, &other);
 	if (virtq_device_attach(port, peer) != 0) {
 		peer->ops->fail(peer, VIRTQ_RESOURCES, NULL);
 		return -1;
 	}
-	VIRTQ_PORT_LOG(INFO, port, "%s connected (process %d)", c->front->peer_is, (int)other.pid);
+	VIRTQ_PORT_LOG(INFO, port, "%s connected (process %d)", c->front->peer_is, (int)peer->pid);
 	memset(c->logged, 0, sizeof(c->logged));
 	return 0;
 }
@@ -213,13 +201,16 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 static void
 peer_add(struct virtq_connector *c, int fd)
 {
+	struct ucred cred = {0};
 	struct virtq_peer *peer;
 	struct ipc_err err;
 
 	make_room(c);
+	(void)ipc_peer_cred(fd, &cred);
 	peer = c->front->open(c, fd);
 	if (!peer)
 		return;
+	peer->pid = cred.pid;
 	TAILQ_INSERT_TAIL(&c->peers, peer, next);
 	if (ipc_peer_allowed(fd, c->uid, &err) != 0) {
 		peer->ops->fail(peer, VIRTQ_PEER, err.text);

@@ -19,15 +19,14 @@
 #include "vring_call.h"
 #include "vring_recover.h"
 
-#define BIT(n) (1ull << (n))
-
 /* Features that the front end implements: they do not change the rings. */
-#define NET_FEATURES                                                                           \
-	(BIT(VIRTIO_NET_F_MTU) | BIT(VIRTIO_NET_F_MAC) | BIT(VIRTIO_NET_F_STATUS) |            \
-	 BIT(VIRTIO_NET_F_CTRL_VQ) | BIT(VIRTIO_NET_F_CTRL_RX) | BIT(VIRTIO_NET_F_CTRL_VLAN) | \
-	 BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |                  \
-	 BIT(VIRTIO_NET_F_MQ) | BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | BIT(VIRTIO_F_BAD_FEATURE) |  \
-	 BIT(VIRTIO_NET_F_SPEED_DUPLEX))
+#define NET_FEATURES                                                                      \
+	(RTE_BIT64(VIRTIO_NET_F_MTU) | RTE_BIT64(VIRTIO_NET_F_MAC) |                      \
+	 RTE_BIT64(VIRTIO_NET_F_STATUS) | RTE_BIT64(VIRTIO_NET_F_CTRL_VQ) |               \
+	 RTE_BIT64(VIRTIO_NET_F_CTRL_RX) | RTE_BIT64(VIRTIO_NET_F_CTRL_VLAN) |            \
+	 RTE_BIT64(VIRTIO_NET_F_CTRL_RX_EXTRA) | RTE_BIT64(VIRTIO_NET_F_GUEST_ANNOUNCE) | \
+	 RTE_BIT64(VIRTIO_NET_F_MQ) | RTE_BIT64(VIRTIO_NET_F_CTRL_MAC_ADDR) |             \
+	 RTE_BIT64(VIRTIO_F_BAD_FEATURE) | RTE_BIT64(VIRTIO_NET_F_SPEED_DUPLEX))
 
 uint64_t
 virtq_device_features(void)

@@ -41,6 +41,7 @@ struct virtq_peer {
 	struct virtq_connector *connector;
 	struct virtq_port *port; /* NULL until the peer names one, and after detach() */
 	int fd;                  /* to be polled; the front owns it */
+	pid_t pid;               /* connector's: of the peer, as the kernel says; 0: unknown */
 	uint64_t deadline_ms;    /* when the peer must have named a port (virtq_now_ms()) */
 	uint32_t cost;           /* IPC_COST_* of what the last input() did */
 	bool paused;             /* connector's: not read from until its port has tokens */

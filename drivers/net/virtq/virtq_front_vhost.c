@@ -17,7 +17,6 @@
 #include "guest_log.h"
 #include "ipc_budget.h"
 #include "ipc_fd.h"
-#include "ipc_peer.h"
 #include "rte_eth_virtq.h"
 #include "vhost_inflight.h"
 #include "virtio_abi.h"
@@ -28,16 +27,14 @@
 #include "virtq_vhost.h"
 #include "vring_call.h"
 
-#define BIT(n) (1ull << (n))
-
 /* Messages of the front end, in their usual order (struct vhost_session_ops). */
 
 static int
 on_set_features(struct vhost_session *s, uint64_t features, bool enable, struct vhost_err *err)
 {
 	struct vhost_front_peer *v = vhost_of(s);
-	uint64_t virtio = features & ~BIT(VHOST_F_LOG_ALL);
-	bool log_all = features & BIT(VHOST_F_LOG_ALL);
+	uint64_t virtio = features & ~RTE_BIT64(VHOST_F_LOG_ALL);
+	bool log_all = features & RTE_BIT64(VHOST_F_LOG_ALL);
 
 	if (v->peer.port->running && virtio != v->features)
 		return vhost_err_set(err,
@@ -161,12 +158,13 @@ on_failing(struct vhost_session *s)
 static struct vhost_session_ops session_ops = {
 	/* features: set when a peer connects */
 	.protocol_features =
-		BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
-		BIT(VHOST_USER_PROTOCOL_F_RARP) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
-		BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | BIT(VHOST_USER_PROTOCOL_F_CONFIG) |
-		BIT(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) |
-		BIT(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
-		BIT(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) | BIT(VHOST_USER_PROTOCOL_F_STATUS),
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_MQ) | RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP) | RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_NET_MTU) | RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIG) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_RESET_DEVICE) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS) |
+		RTE_BIT64(VHOST_USER_PROTOCOL_F_STATUS),
 	.max_vrings = VIRTQ_MAX_VQS,
 	.max_regions = GUEST_MEM_MAX_REGIONS,
 	.set_features = on_set_features,
@@ -199,14 +197,11 @@ static struct virtq_peer *
 front_open(struct virtq_connector *c, int fd)
 {
 	struct vhost_front_peer *v = calloc(1, sizeof(*v));
-	struct ucred cred = {0};
 
 	if (!v) {
 		close(fd);
 		return NULL;
 	}
-	(void)ipc_peer_cred(fd, &cred);
-	v->pid = cred.pid;
 	for (uint32_t i = 0; i < VIRTQ_MAX_VQS; i++)
 		v->ring[i].err_fd = -1;
 	v->peer = (struct virtq_peer){
@@ -215,7 +210,7 @@ front_open(struct virtq_connector *c, int fd)
 		.fd = fd,
 		.deadline_ms = UINT64_MAX, /* the connector names its port */
 	};
-	session_ops.features = virtq_device_features() | BIT(VHOST_F_LOG_ALL);
+	session_ops.features = virtq_device_features() | RTE_BIT64(VHOST_F_LOG_ALL);
 	v->session = vhost_session_new(fd, &session_ops, v);
 	if (!v->session) {
 		free(v);
@@ -333,7 +328,7 @@ front_info(const struct virtq_peer *peer, struct rte_eth_virtq_info *info)
 {
 	const struct vhost_front_peer *v = vhost_front_of(peer);
 
-	info->pid = (uint32_t)v->pid;
+	info->pid = (uint32_t)peer->pid;
 	info->guest_mtu = v->mtu;
 }
 

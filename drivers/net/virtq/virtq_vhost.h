@@ -40,7 +40,6 @@ struct vhost_front_peer {
 	bool gone;                       /* the application ended the connection: no error */
 	uint64_t features;
 	uint16_t mtu; /* of the guest; 0: unknown */
-	pid_t pid;
 	struct vhost_ring ring[VIRTQ_MAX_VQS];
 };
 

@@ -20,8 +20,6 @@
 #include "virtq_device.h"
 #include "vring_call.h"
 
-#define BIT(n) (1ull << (n))
-
 /* Whether the ring may run, as far as its setup goes. */
 static bool
 ring_is_ready(const struct vhost_front_peer *v, uint32_t i)
@@ -169,7 +167,7 @@ vhost_on_vring_base(struct vhost_session *s, uint32_t index, uint32_t base, stru
 {
 	const uint16_t avail = (uint16_t)base, used = (uint16_t)(base >> 16);
 	struct virtq_ring *ring = ring_setup(s, index);
-	bool packed = vhost_of(s)->features & BIT(VIRTIO_F_RING_PACKED);
+	bool packed = vhost_of(s)->features & RTE_BIT64(VIRTIO_F_RING_PACKED);
 
 	(void)err;
 	ring->at_used_idx = !packed;
@@ -268,7 +266,7 @@ vhost_on_vring_stop(struct vhost_session *s, uint32_t index, uint32_t *base, str
 	(void)err;
 	ring_forget(v, index);
 	*base = ring->avail;
-	if (v->features & BIT(VIRTIO_F_RING_PACKED))
+	if (v->features & RTE_BIT64(VIRTIO_F_RING_PACKED))
 		*base |= (uint32_t)ring->used << 16;
 	return 0;
 }
