@@ -127,30 +127,9 @@ void fix_ask_type(struct fix *f, uint16_t type, uint16_t answer);
 void fix_refused(struct fix *f, uint32_t code);
 
 /* One suite a file: test_<name>.c. */
-void suite_envelope(void);
-void suite_hello(void);
-void suite_mem_table(void);
-void suite_queue_fds(void);
-void suite_start(void);
-void suite_stop(void);
-void suite_rxstate(void);
-void suite_log(void);
-void suite_counters(void);
-void suite_error(void);
-void suite_unsolicited(void);
-void suite_matrix(void);
-void suite_sock(void);
-void suite_peer(void);
-void suite_repeat(void);
-void suite_listener(void);
-void suite_listener_race(void);
-void suite_dialer(void);
-
-/* Makes the current suite and adds to it; ends the program if CUnit cannot.  init
- * runs before the tests of the suite and returns 0. */
-void suite_budget(void);
-void suite_begin(const char *name);
-void suite_begin_with(const char *name, int (*init)(void));
-void suite_test(const char *name, void (*test)(void));
+extern CU_TestInfo envelope_tests[], budget_tests[], hello_tests[], mem_table_tests[],
+	queue_fds_tests[], start_tests[], stop_tests[], rxstate_tests[], log_tests[],
+	counters_tests[], error_tests[], unsolicited_tests[], matrix_tests[], sock_tests[],
+	peer_tests[], repeat_tests[], listener_tests[], listener_race_tests[], dialer_tests[];
 
 #endif /* TEST_IPC_FIXTURE_H */

@@ -226,22 +226,13 @@ test_relative(void)
 	conn_end();
 }
 
-static void
-suite_of_type(const char *name, int (*type)(void))
-{
-	suite_begin_with(name, type);
-	suite_test("connects at once", test_connects_at_once);
-	suite_test("nobody listens", test_nobody_listens);
-	suite_test("a connection that ended", test_again);
-	suite_test("the path appears", test_appears);
-	suite_test("folders of the path appear", test_folders_appear);
-	suite_test("a link to nothing", test_link);
-	suite_test("a relative path", test_relative);
-}
-
-void
-suite_dialer(void)
-{
-	suite_of_type("dialer, SOCK_SEQPACKET", conn_seqpacket);
-	suite_of_type("dialer, SOCK_STREAM", conn_stream);
-}
+CU_TestInfo dialer_tests[] = {
+	{"connects at once", test_connects_at_once},
+	{"nobody listens", test_nobody_listens},
+	{"a connection that ended", test_again},
+	{"the path appears", test_appears},
+	{"folders of the path appear", test_folders_appear},
+	{"a link to nothing", test_link},
+	{"a relative path", test_relative},
+	CU_TEST_INFO_NULL,
+};

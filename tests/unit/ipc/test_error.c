@@ -202,16 +202,14 @@ test_err_set(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RING);
 }
 
-void
-suite_error(void)
-{
-	suite_begin("ERROR");
-	suite_test("fields", test_fields);
-	suite_test("from the device", test_from_device);
-	suite_test("from a device that is gone", test_last_words);
-	suite_test("before anything was read", test_refused_unread);
-	suite_test("from the owner", test_fail);
-	suite_test("names its message", test_reply_to);
-	suite_test("from within a callback", test_fail_inside);
-	suite_test("long sentence", test_err_set);
-}
+CU_TestInfo error_tests[] = {
+	{"fields", test_fields},
+	{"from the device", test_from_device},
+	{"from a device that is gone", test_last_words},
+	{"before anything was read", test_refused_unread},
+	{"from the owner", test_fail},
+	{"names its message", test_reply_to},
+	{"from within a callback", test_fail_inside},
+	{"long sentence", test_err_set},
+	CU_TEST_INFO_NULL,
+};

@@ -508,32 +508,23 @@ test_owner(void)
 	conn_end();
 }
 
-static void
-suite(const char *name, int (*choose_type)(void))
-{
-	suite_begin_with(name, choose_type);
-	suite_test("listens, accepts, cleans up", test_accept);
-	suite_test("mode without umask", test_umask);
-	suite_test("path of 107 and 108 bytes", test_length);
-	suite_test("directory is missing", test_missing_dir);
-	suite_test("directory is not writable", test_unwritable_dir);
-	suite_test("relative path", test_relative);
-	suite_test("regular file", test_regular_file);
-	suite_test("symbolic links and a fifo", test_symlink);
-	suite_test("hard link", test_hard_link);
-	suite_test("served by a process", test_live);
-	suite_test("served by another type of socket", test_live_other);
-	suite_test("served, and its queue is full", test_live_full);
-	suite_test("stale", test_stale);
-	suite_test("close leaves what is not its own", test_close_own_only);
-	suite_test("no descriptors left to accept", test_exhausted);
-	suite_test("10,000 connections", test_many_connects);
-	suite_test("another user", test_owner);
-}
-
-void
-suite_listener(void)
-{
-	suite("connector", conn_seqpacket);
-	suite("connector of SOCK_STREAM", conn_stream);
-}
+CU_TestInfo listener_tests[] = {
+	{"listens, accepts, cleans up", test_accept},
+	{"mode without umask", test_umask},
+	{"path of 107 and 108 bytes", test_length},
+	{"directory is missing", test_missing_dir},
+	{"directory is not writable", test_unwritable_dir},
+	{"relative path", test_relative},
+	{"regular file", test_regular_file},
+	{"symbolic links and a fifo", test_symlink},
+	{"hard link", test_hard_link},
+	{"served by a process", test_live},
+	{"served by another type of socket", test_live_other},
+	{"served, and its queue is full", test_live_full},
+	{"stale", test_stale},
+	{"close leaves what is not its own", test_close_own_only},
+	{"no descriptors left to accept", test_exhausted},
+	{"10,000 connections", test_many_connects},
+	{"another user", test_owner},
+	CU_TEST_INFO_NULL,
+};

@@ -151,16 +151,14 @@ test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_mem_table(void)
-{
-	suite_begin("MEM_TABLE");
-	suite_test("count", test_count);
-	suite_test("empty and misaligned regions", test_region);
-	suite_test("regions that wrap", test_wrap);
-	suite_test("regions that overlap", test_overlap);
-	suite_test("reserved fields", test_reserved);
-	suite_test("end of memory", test_last);
-	suite_test("is answered in every state", test_session);
-	suite_test("the owner refuses", test_refused);
-}
+CU_TestInfo mem_table_tests[] = {
+	{"count", test_count},
+	{"empty and misaligned regions", test_region},
+	{"regions that wrap", test_wrap},
+	{"regions that overlap", test_overlap},
+	{"reserved fields", test_reserved},
+	{"end of memory", test_last},
+	{"is answered in every state", test_session},
+	{"the owner refuses", test_refused},
+	CU_TEST_INFO_NULL,
+};

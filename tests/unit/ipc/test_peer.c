@@ -224,16 +224,14 @@ test_root_and_self(void)
 	}
 }
 
-void
-suite_peer(void)
-{
-	suite_begin("peers");
-	suite_test("silent", test_silent);
-	suite_test("sends without end", test_burst);
-	suite_test("never reads", test_never_reads);
-	suite_test("sequence numbers", test_seq);
-	suite_test("closes", test_closed);
-	suite_test("killed after each message", test_killed);
-	suite_test("garbage", test_garbage);
-	suite_test("root and this user may connect", test_root_and_self);
-}
+CU_TestInfo peer_tests[] = {
+	{"silent", test_silent},
+	{"sends without end", test_burst},
+	{"never reads", test_never_reads},
+	{"sequence numbers", test_seq},
+	{"closes", test_closed},
+	{"killed after each message", test_killed},
+	{"garbage", test_garbage},
+	{"root and this user may connect", test_root_and_self},
+	CU_TEST_INFO_NULL,
+};

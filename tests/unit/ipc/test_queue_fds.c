@@ -163,15 +163,13 @@ test_nonblocking(void)
 	fix_close(&f);
 }
 
-void
-suite_queue_fds(void)
-{
-	suite_begin("QUEUE_FDS");
-	suite_test("range of queues", test_range);
-	suite_test("number of descriptors", test_fds);
-	suite_test("staged and replaced", test_staged);
-	suite_test("taken by START", test_taken);
-	suite_test("dropped when the session dies", test_dropped_on_death);
-	suite_test("not an eventfd", test_not_eventfd);
-	suite_test("made non-blocking", test_nonblocking);
-}
+CU_TestInfo queue_fds_tests[] = {
+	{"range of queues", test_range},
+	{"number of descriptors", test_fds},
+	{"staged and replaced", test_staged},
+	{"taken by START", test_taken},
+	{"dropped when the session dies", test_dropped_on_death},
+	{"not an eventfd", test_not_eventfd},
+	{"made non-blocking", test_nonblocking},
+	CU_TEST_INFO_NULL,
+};

@@ -112,13 +112,11 @@ test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_repeat(void)
-{
-	suite_begin("repeats");
-	suite_test("MEM_TABLE", test_mem_table);
-	suite_test("QUEUE_FDS", test_queue_fds);
-	suite_test("LOG", test_log);
-	suite_test("START and STOP", test_start_stop);
-	suite_test("refused connections with descriptors", test_refused);
-}
+CU_TestInfo repeat_tests[] = {
+	{"MEM_TABLE", test_mem_table},
+	{"QUEUE_FDS", test_queue_fds},
+	{"LOG", test_log},
+	{"START and STOP", test_start_stop},
+	{"refused connections with descriptors", test_refused},
+	CU_TEST_INFO_NULL,
+};

@@ -224,15 +224,13 @@ test_send(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_sock(void)
-{
-	suite_begin("socket");
-	suite_test("a message and its descriptors", test_message);
-	suite_test("longest message", test_longest);
-	suite_test("too many descriptors", test_too_many);
-	suite_test("several control messages", test_several);
-	suite_test("empty packet", test_empty_packet);
-	suite_test("no free descriptor slots", test_no_slots);
-	suite_test("send", test_send);
-}
+CU_TestInfo sock_tests[] = {
+	{"a message and its descriptors", test_message},
+	{"longest message", test_longest},
+	{"too many descriptors", test_too_many},
+	{"several control messages", test_several},
+	{"empty packet", test_empty_packet},
+	{"no free descriptor slots", test_no_slots},
+	{"send", test_send},
+	CU_TEST_INFO_NULL,
+};
