@@ -11,6 +11,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "end.h"
 #include "fds.h"
 #include "ipc_check.h"
 #include "ipc_messages.h"
@@ -79,14 +80,13 @@ uint32_t msg_code_here(const struct msg *m);
 
 struct fix {
 	struct ipc_session *s;
-	int peer;                 /* the device's end, -1 once closed */
+	struct end end;           /* the device's end */
 	uint32_t seq;             /* of the device's last message */
 	uint32_t seen;            /* of the PMD's last message */
 	struct ipc_err hello_err; /* code not 0: the callback fails with it */
 	struct ipc_err mem_err;
 	struct ipc_err start_err;
 	struct ipc_err log_err;
-	bool keep;         /* callbacks take the descriptors */
 	bool fail_inside;  /* callbacks call ipc_session_fail() */
 	uint64_t features; /* that the owner can do */
 	unsigned int hellos, mems, starts, stops, rxs, logs, counters, failings;
@@ -96,16 +96,12 @@ struct fix {
 	struct virtq_ipc_start start;
 	struct virtq_ipc_rxstate rx;
 	struct virtq_ipc_log log;
-	int kept[1 + 2 * VIRTQ_IPC_MAX_QUEUES + VIRTQ_IPC_MAX_REGIONS];
-	unsigned int num_kept;
 };
 
 void fix_open(struct fix *f);
 void fix_close(struct fix *f);
 /* Opens and brings the session to that state. */
 void fix_open_at(struct fix *f, enum ipc_state state);
-/* Closes the descriptors that callbacks kept. */
-void fix_drop_kept(struct fix *f);
 
 /* Sends as the device, with the right number and size, and with as many eventfds as
  * msg_fds() says. */

@@ -70,8 +70,8 @@ test_last_words(void)
 	fix_open_at(&f, IPC_RUNNING);
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	fix_send_type(&f, VIRTQ_IPC_ERROR);
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	fix_input(&f, IPC_DEAD);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
@@ -81,8 +81,8 @@ test_last_words(void)
 	fix_open_at(&f, IPC_RUNNING);
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	fix_send_type(&f, VIRTQ_IPC_ERROR);
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	fix_input(&f, IPC_DEAD);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
 	fix_close(&f);
@@ -104,11 +104,11 @@ test_refused_unread(void)
 	fix_send_type(&f, VIRTQ_IPC_QUEUE_FDS);
 	ipc_session_fail(f.s, &stranger);
 	ipc_session_free(f.s);
-	CU_ASSERT(recv(f.peer, &got, sizeof(got), 0) > 0);
+	CU_ASSERT(recv(f.end.sock, &got, sizeof(got), 0) > 0);
 	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ERROR);
 	CU_ASSERT_EQUAL(got.u.error.code, VIRTQ_IPC_E_PEER);
-	CU_ASSERT_EQUAL(recv(f.peer, &got, sizeof(got), 0), 0);
-	close(f.peer);
+	CU_ASSERT_EQUAL(recv(f.end.sock, &got, sizeof(got), 0), 0);
+	close(f.end.sock);
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 

@@ -129,10 +129,10 @@ test_session(void)
 	fix_ask_type(&f, VIRTQ_IPC_START, VIRTQ_IPC_START_OK);
 	msg_make(&m, VIRTQ_IPC_MEM_TABLE);
 	fill(&m.u.mem, VIRTQ_IPC_MAX_REGIONS);
-	f.keep = true;
+	f.end.keep = true;
 	fix_ask(&f, &m, VIRTQ_IPC_MEM_OK);
 	CU_ASSERT_EQUAL(ipc_session_state(f.s), IPC_RUNNING);
-	CU_ASSERT_EQUAL(f.num_kept, VIRTQ_IPC_MAX_REGIONS);
+	CU_ASSERT_EQUAL(f.end.num_kept, VIRTQ_IPC_MAX_REGIONS);
 	CU_ASSERT_EQUAL(f.mems, 3);
 	fix_close(&f);
 }

@@ -100,8 +100,8 @@ test_closed(void)
 		fix_open_at(&f, states[i]);
 		if (states[i] == IPC_READY)
 			fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
-		close(f.peer);
-		f.peer = -1;
+		close(f.end.sock);
+		f.end.sock = -1;
 		fix_input(&f, IPC_DEAD);
 		CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, 0);
 		CU_ASSERT_STRING_EQUAL(ipc_session_why(f.s)->text, "peer closed the connection");
@@ -140,8 +140,8 @@ test_killed(void)
 			raise(SIGKILL);
 			_exit(1);
 		}
-		close(f.peer);
-		f.peer = -1;
+		close(f.end.sock);
+		f.end.sock = -1;
 		must(waitpid(pid, &status, 0) == pid);
 		CU_ASSERT(WIFSIGNALED(status));
 		CU_ASSERT_EQUAL(ipc_session_input(f.s), -1);
@@ -211,8 +211,8 @@ test_root_and_self(void)
 	struct fix f;
 
 	fix_open(&f);
-	CU_ASSERT_EQUAL(ipc_peer_allowed(f.peer, (uid_t)-1, &err), 0);
-	CU_ASSERT_EQUAL(ipc_peer_cred(f.peer, &cred), 0);
+	CU_ASSERT_EQUAL(ipc_peer_allowed(f.end.sock, (uid_t)-1, &err), 0);
+	CU_ASSERT_EQUAL(ipc_peer_cred(f.end.sock, &cred), 0);
 	CU_ASSERT_EQUAL(cred.uid, geteuid());
 	CU_ASSERT_EQUAL(cred.pid, getpid());
 	fix_close(&f);

@@ -91,15 +91,15 @@ test_taken(void)
 
 	fix_open_at(&f, IPC_READY);
 	with = fds_count();
-	f.keep = true;
+	f.end.keep = true;
 	fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
 	fix_ask_type(&f, VIRTQ_IPC_START, VIRTQ_IPC_START_OK);
-	CU_ASSERT_EQUAL(f.num_kept, 5);
+	CU_ASSERT_EQUAL(f.end.num_kept, 5);
 	CU_ASSERT_EQUAL(fds_count(), with + 5);
 	fix_ask_type(&f, VIRTQ_IPC_STOP, VIRTQ_IPC_STOPPED);
-	fix_drop_kept(&f);
+	end_drop(&f.end);
 	CU_ASSERT_EQUAL(fds_count(), with);
-	f.keep = false;
+	f.end.keep = false;
 	fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
 	fix_close(&f);
 	CU_ASSERT_EQUAL(fds_count(), before);

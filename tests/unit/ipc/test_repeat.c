@@ -22,7 +22,7 @@ ask(struct fix *f, struct msg *m, int fd)
 	m->hdr.seq = ++f->seq;
 	fix_send_raw(f, m, sizeof(m->hdr) + m->hdr.size, fd, msg_fds(m));
 	must(ipc_session_input(f->s) == 0);
-	while (ipc_sock_recv(f->peer, &got, sizeof(got), &in, fds) == IPC_RECV_MSG)
+	while (ipc_sock_recv(f->end.sock, &got, sizeof(got), &in, fds) == IPC_RECV_MSG)
 		;
 }
 

@@ -182,7 +182,7 @@ test_no_slots(void)
 	low = old;
 	low.rlim_cur = 64;
 	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(f.peer)) >= 0)
+	while (n < 64 && (used[n] = dup(f.end.sock)) >= 0)
 		n++;
 	must(n > 0 && n < 64);
 	/* one free slot of the two that are needed */
@@ -209,16 +209,17 @@ test_send(void)
 	for (unsigned int i = 0; i < VIRTQ_IPC_MAX_FDS; i++)
 		some[i] = fd_event();
 	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
-	CU_ASSERT_EQUAL(ipc_sock_send(f.peer, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS + 1), -EINVAL);
-	CU_ASSERT_EQUAL(ipc_sock_send(f.peer, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS), 0);
+	CU_ASSERT_EQUAL(ipc_sock_send(f.end.sock, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS + 1),
+			-EINVAL);
+	CU_ASSERT_EQUAL(ipc_sock_send(f.end.sock, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS), 0);
 	CU_ASSERT_EQUAL(receive(&f), IPC_RECV_MSG);
 	CU_ASSERT_EQUAL(in.len, sizeof(m.hdr) + m.hdr.size);
 	CU_ASSERT_EQUAL(in.nfds, VIRTQ_IPC_MAX_FDS);
 	ipc_fds_close(fds, in.nfds);
 	ipc_fds_close(some, VIRTQ_IPC_MAX_FDS);
 	/* a peer that is gone is an error, not a signal */
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	CU_ASSERT_EQUAL(ipc_sock_send(ipc_session_fd(f.s), &m.hdr, &m.u, NULL, 0), -EPIPE);
 	fix_close(&f);
 	CU_ASSERT_EQUAL(fds_count(), before);

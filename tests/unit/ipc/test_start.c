@@ -276,7 +276,7 @@ test_refused(void)
 
 		fix_open_at(&f, IPC_READY);
 		fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
-		f.keep = keeps;
+		f.end.keep = keeps;
 		ipc_err_set(&f.start_err, VIRTQ_IPC_E_FEATURES, "virtio feature 63 is not known");
 		fix_send_type(&f, VIRTQ_IPC_START);
 		fix_refused(&f, VIRTQ_IPC_E_FEATURES);
