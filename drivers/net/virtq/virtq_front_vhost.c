@@ -243,18 +243,8 @@ front_input(struct virtq_peer *peer)
 static void
 front_fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
 {
-	static const char *const texts[] = {
-		[VIRTQ_GONE] = "the port is gone",
-		[VIRTQ_PEER] = "this user may not connect",
-		[VIRTQ_RESOURCES] = "out of resources",
-		[VIRTQ_BUSY] = "the port is in use",
-		[VIRTQ_CROWD] = "too many connections",
-		[VIRTQ_TIMEOUT] = "the front end sent nothing",
-		[VIRTQ_MEMORY] = VIRTQ_MEMORY_LOST,
-	};
-
 	vhost_front_of(peer)->gone |= reason == VIRTQ_GONE;
-	vhost_session_fail(vhost_front_of(peer)->session, text ? text : texts[reason]);
+	vhost_session_fail(vhost_front_of(peer)->session, text);
 }
 
 static void
