@@ -236,8 +236,14 @@ result(struct fix *f, struct vhost_err *err)
 	return f->result;
 }
 
+static uint64_t
+op_get_features(void)
+{
+	return FEATURES;
+}
+
 static int
-op_features(struct vhost_session *s, uint64_t features, bool enable, struct vhost_err *err)
+op_set_features(struct vhost_session *s, uint64_t features, bool enable, struct vhost_err *err)
 {
 	struct fix *f = called(s, OP_FEATURES);
 
@@ -456,11 +462,11 @@ op_failing(struct vhost_session *s)
 }
 
 static const struct vhost_session_ops ops = {
-	.features = FEATURES,
 	.protocol_features = PROTOCOL,
 	.max_vrings = VRINGS,
 	.max_regions = REGIONS,
-	.set_features = op_features,
+	.get_features = op_get_features,
+	.set_features = op_set_features,
 	.mem_table = op_mem_table,
 	.mem_add = op_mem_add,
 	.mem_remove = op_mem_remove,
