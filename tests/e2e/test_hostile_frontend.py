@@ -52,6 +52,18 @@ def test_rings_of_a_failed_start_are_forgotten(setup):
         setup.forwards(front)
 
 
+def test_rings_without_memory(setup):
+    """One line says so, and they start when there is some."""
+    with setup.front() as front:
+        front.hello()
+        front.start()
+        until("what is missing", 10, lambda: setup.said("shares no memory") == 1)
+        front.start()
+        front.memory()
+        setup.forwards(front)
+    assert setup.said("shares no memory") == 1
+
+
 def test_a_broken_ring_is_whole_for_the_next_front_end(setup):
     with setup.front(pairs=2) as bad:
         bad.up()
