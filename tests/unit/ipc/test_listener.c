@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -386,19 +385,15 @@ static void
 test_exhausted(void)
 {
 	struct pollfd p = {.events = POLLIN};
-	struct rlimit old, low;
 	struct ipc_listener *l;
-	int used[64], n = 0, a, b;
+	struct fds_used used;
+	int a, b;
 
 	conn_begin();
 	l = conn_open();
 	a = conn_connect();
-	must(a >= 0 && getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 40;
-	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(a)) >= 0)
-		n++;
+	must(a >= 0);
+	fds_use_up(&used, a, 0);
 	for (int i = 0; i < 100; i++) {
 		b = ipc_listener_accept(l);
 		CU_ASSERT_EQUAL(b, -EMFILE);
@@ -407,10 +402,9 @@ test_exhausted(void)
 	/* the connection still waits */
 	p.fd = ipc_listener_fd(l);
 	CU_ASSERT_EQUAL(poll(&p, 1, 0), 1);
-	ipc_fds_close(used, (unsigned int)n);
+	fds_release(&used);
 	b = ipc_listener_accept(l);
 	CU_ASSERT(b >= 0);
-	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
 	close(a);
 	if (b >= 0)
 		close(b);

@@ -9,7 +9,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -171,25 +170,15 @@ static void
 test_no_slots(void)
 {
 	unsigned int before = fds_count();
-	struct rlimit old, low;
-	unsigned int n = 0;
-	int used[64];
+	struct fds_used used;
 	struct fix f;
 
 	fix_open_at(&f, IPC_IDLE);
 	fix_send_type(&f, VIRTQ_IPC_MEM_TABLE);
-	must(getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 64;
-	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(f.end.sock)) >= 0)
-		n++;
-	must(n > 0 && n < 64);
 	/* one free slot of the two that are needed */
-	ipc_fds_close(&used[n - 1], 1);
+	fds_use_up(&used, f.end.sock, 1);
 	CU_ASSERT_EQUAL(ipc_session_input(f.s), -1);
-	ipc_fds_close(used, n);
-	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	fds_release(&used);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_RESOURCES);
 	CU_ASSERT_PTR_NOT_NULL(strstr(ipc_session_why(f.s)->text, "ulimit"));
 	CU_ASSERT_EQUAL(f.mems, 0);

@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -112,27 +111,17 @@ static void
 test_no_slots(void)
 {
 	unsigned int before = fds_count();
-	struct rlimit old, low;
-	unsigned int n = 0;
-	int used[64];
+	struct fds_used used;
 	struct fix f;
 	struct msg m;
 
 	fix_open(&f);
 	msg_make(&m, VHOST_USER_SET_MEM_TABLE);
 	fix_send(&f, &m);
-	must(getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 64;
-	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(f.end.sock)) >= 0)
-		n++;
-	must(n > 0 && n < 64);
 	/* one free slot of the two that are needed */
-	ipc_fds_close(&used[n - 1], 1);
+	fds_use_up(&used, f.end.sock, 1);
 	fix_over(&f, "ulimit");
-	ipc_fds_close(used, n);
-	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	fds_release(&used);
 	CU_ASSERT_EQUAL(fix_calls(&f), 0);
 	fix_close(&f);
 	CU_ASSERT_EQUAL(fds_count(), before);

@@ -268,6 +268,12 @@ fix_calls(struct fix *f)
 	return eventfd_read(f->call, &n) == 0 ? n : 0;
 }
 
+void
+fix_count(void *count)
+{
+	(*(unsigned int *)count)++;
+}
+
 unsigned int
 fix_count_maps(void)
 {

@@ -109,6 +109,9 @@ void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len);
 /* Reads the call eventfd: how often the guest was told. */
 uint64_t fix_calls(struct fix *f);
 
+/* To be called when memory is lost: counts in the unsigned int. */
+void fix_count(void *count);
+
 /* Mappings of guest memory in this process. */
 unsigned int fix_count_maps(void);
 
