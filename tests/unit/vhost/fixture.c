@@ -323,33 +323,31 @@ op_addr(struct vhost_session *s, const struct vhost_user_vring_addr *addr, struc
 }
 
 static int
-op_kick(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+ring_fd(struct vhost_session *s, enum op op, uint32_t index, int *fd, struct vhost_err *err)
 {
-	struct fix *f = called(s, OP_KICK);
+	struct fix *f = called(s, op);
 
 	f->index = index;
 	keep(f, fd, 1);
 	return result(f, err);
+}
+
+static int
+op_kick(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+{
+	return ring_fd(s, OP_KICK, index, fd, err);
 }
 
 static int
 op_call(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
 {
-	struct fix *f = called(s, OP_CALL);
-
-	f->index = index;
-	keep(f, fd, 1);
-	return result(f, err);
+	return ring_fd(s, OP_CALL, index, fd, err);
 }
 
 static int
 op_err(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
 {
-	struct fix *f = called(s, OP_ERR);
-
-	f->index = index;
-	keep(f, fd, 1);
-	return result(f, err);
+	return ring_fd(s, OP_ERR, index, fd, err);
 }
 
 static int
