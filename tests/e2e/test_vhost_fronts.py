@@ -9,6 +9,7 @@ import time
 import pytest
 
 from lab import until
+from lab.frontend import IN_ORDER, MRG_RXBUF, PACKED, VERSION_1
 from fronts import (FRONT_LISTENS, FRONTS, MODES, PORT_LISTENS, make, outlives_ports,
                     reconnects)
 
@@ -32,24 +33,22 @@ def each(often, condition=lambda front, mode: True):
         for front in FRONTS for mode in MODES if condition(front, mode)])
 
 
-FEATURES = {"legacy": (32, "0"), "packed": (34, "1"), "in-order": (35, "1")}
-
-
 def check_features(pair, front):
-    """A Linux guest has what the name of the front end promises."""
-    features = pair.vm.run("cat /sys/bus/virtio/devices/virtio0/features").strip()
-    assert features[15] == "1", "mergeable buffers"
-    for word, (bit, value) in FEATURES.items():
-        if front.endswith(word):
-            assert features[bit] == value, word
+    """The rings run with what the front end's name and properties promise."""
+    features = pair.features()
+    mergeable = "mrg_rxbuf" not in FRONTS[front][2]
+    for bit, there in ((VERSION_1, "legacy" not in front), (PACKED, "packed" in front),
+                       (MRG_RXBUF, mergeable)):
+        assert bool(features & bit) == there, f"{features:#x}"
+    if "in-order" in front:
+        assert features & IN_ORDER, f"{features:#x}"
 
 
 @each(TRAFFIC_OFTEN)
 def test_traffic(lab, front, mode):
     pair = make(lab, front, mode)
-    if hasattr(pair, "vm") and "dpdk" not in front:
-        check_features(pair, front)
     pair.check()
+    check_features(pair, front)
 
 
 def at_random():
