@@ -72,6 +72,10 @@ class _Linux(_Port):
     def wait_traffic(self):
         Pair.wait_traffic(self)
 
+    def make_new_rings(self):
+        self.vm.run("rmmod virtio_net; insmod /lib/modules/boot/*-virtio_net.ko")
+        self.configure_guest()
+
     def check(self):
         works(self)
 
@@ -132,6 +136,10 @@ class DpdkFront(_Returns, DpdkPair):
         self.vm.attach()
         self.vm.agent.wait_ready(90)
         self._bind()
+        self.start_guest()
+
+    def make_new_rings(self):
+        self.kill_guest()
         self.start_guest()
 
     def kill_front(self):
@@ -224,6 +232,7 @@ def reconnects(front, mode):
 
 
 def outlives_ports(front, mode):
-    """Whether a port that was killed can be replaced: nobody knows where a packed ring of
-    QEMU stood.  net_virtio_user makes new rings then."""
+    """Whether another port goes on with the rings of one that left: QEMU does not know where
+    a packed ring stood, whether the port was killed or ended.  net_virtio_user makes new
+    rings then."""
     return reconnects(front, mode) and not (front.startswith("qemu") and "packed" in front)
