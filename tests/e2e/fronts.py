@@ -2,6 +2,8 @@
 # Copyright (c) 2026 The virtq project
 """vhost-user front ends that nobody patched, each with a port at its socket."""
 
+import re
+
 from lab import Host, Testpmd, net, one_way, until, vhost
 from lab.traffic import Iperf, flow
 from lab.vhost import SID, STOCK, TRIXIE, Socket, VhostNic, VirtioUser
@@ -10,6 +12,12 @@ from setups import GUEST_IP, DpdkPair, Pair, works
 
 class _Port:
     """The port's side of a front end."""
+
+    def features(self):
+        """What the rings run with, by the port's log."""
+        log = self.pmd.process.log.read_text(errors="replace")
+        return int(re.findall(r"(?:driver is ready,|negotiated Virtio) features:? 0x(\w+)",
+                              log)[-1], 16)
 
     def start_port(self):
         self.pmd.start()
@@ -41,6 +49,8 @@ class _Linux(_Port):
 
     def load(self):
         """UDP in both directions between the host and the guest."""
+        # A busy guest may need longer for its first answer than ARP waits.
+        self.wait_traffic()
         return Iperf(self.vm, self.netns, GUEST_IP, seconds=100,
                      args=("-u", "-b", "100M", "--bidir"))
 
@@ -61,6 +71,10 @@ class _Linux(_Port):
 
     def wait_traffic(self):
         Pair.wait_traffic(self)
+
+    def make_new_rings(self):
+        self.vm.run("rmmod virtio_net; insmod /lib/modules/boot/*-virtio_net.ko")
+        self.configure_guest()
 
     def check(self):
         works(self)
@@ -124,6 +138,10 @@ class DpdkFront(_Returns, DpdkPair):
         self._bind()
         self.start_guest()
 
+    def make_new_rings(self):
+        self.kill_guest()
+        self.start_guest()
+
     def kill_front(self):
         self.vm.kill()
 
@@ -183,7 +201,7 @@ FRONTS = {
     "qemu-10-packed": (LinuxFront, TRIXIE, PACKED),
     "qemu-11": (LinuxFront, SID, {}),
     "qemu-11-packed": (LinuxFront, SID, PACKED),
-    "qemu-11-in-order": (LinuxFront, SID, IN_ORDER),
+    "qemu-11-dpdk-in-order": (DpdkFront, SID, IN_ORDER),
     "user-22.11": (UserFront, STOCK, {}),
     "user-22.11-bare": (UserFront, STOCK, {"mrg_rxbuf": 0}),
     "user-22.11-in-order": (UserFront, STOCK, {"in_order": 1}),
@@ -214,6 +232,7 @@ def reconnects(front, mode):
 
 
 def outlives_ports(front, mode):
-    """Whether a port that was killed can be replaced: nobody knows where a packed ring of
-    QEMU stood.  net_virtio_user makes new rings then."""
+    """Whether another port goes on with the rings of one that left: QEMU does not know where
+    a packed ring stood, whether the port was killed or ended.  net_virtio_user makes new
+    rings then."""
     return reconnects(front, mode) and not (front.startswith("qemu") and "packed" in front)

@@ -95,6 +95,23 @@ class Pings:
         return max(b - a for a, b in zip(seen, seen[1:])) * PING_MS
 
 
+class Stream:
+    """Arrivals of what the guest sends in its stream, until stopped."""
+
+    def __init__(self, sides):
+        self._process = sides.host.start("tcpdump", "-i", sides.host.dev, "-ttnq", "-s", 64,
+                                         "ether", "proto", "0x88b5", "and", "ether", "src",
+                                         sides.guest.mac)
+
+    def stop(self):
+        """Milliseconds of the longest gap between two packets."""
+        self._process.popen.terminate()
+        self._process.wait(10)
+        text = self._process.log.read_text(errors="replace")
+        seen = [float(t) for t in re.findall(r"^(\d+\.\d+) ", text, re.M)]
+        return round(1000 * max(b - a for a, b in zip(seen, seen[1:])))
+
+
 def no_packet_changed(a_flow):
     """Lost is at most what was under way once: the window of a sender that waits for
     acknowledgements."""
@@ -125,7 +142,7 @@ def test_migration(lab, suite, properties, record_property):
     both_ways(sides.host, sides.guest, 2000, size="imix", window=WINDOW)
 
     # There under a counted stream each way and pings, and back under TCP.
-    pings = Pings(sides)
+    pings, stream = Pings(sides), Stream(sides)
     flows = [flow(*ends, COUNT, size="60-1514", window=WINDOW, timeout=150, idle=30)
              for ends in ((sides.host, sides.guest), (sides.guest, sides.host))]
     until("packets on their way", 20, lambda: sides.here.pmd.stats(0)["RX-packets"] > 1000)
@@ -134,7 +151,7 @@ def test_migration(lab, suite, properties, record_property):
     before = len(pings.answered())
     until("answers of the guest that moved", 20, lambda: len(pings.answered()) > before + 10)
     lost = [no_packet_changed(one) for one in flows]
-    gap = pings.stop()
+    gaps = pings.stop(), stream.stop()
     assert max(lost) <= WINDOW, lost
 
     run = Iperf(sides.here.vm, sides.netns, GUEST_IP, seconds=25)
@@ -145,7 +162,8 @@ def test_migration(lab, suite, properties, record_property):
     assert run.report["intervals"][-1]["sum"]["bytes"] > 0, "nothing in the last second"
     wait_answers(sides.netns, GUEST_IP)
     both_ways(sides.host, sides.guest, 2000, size="imix", window=WINDOW)
-    figure = (f"QEMU's downtime {downtime} and {back} ms, longest gap between pings {gap} ms, "
+    figure = (f"QEMU's downtime {downtime} and {back} ms, longest gap between pings {gaps[0]} ms, "
+              f"between packets of the stream {gaps[1]} ms, "
               f"lost to the guest {lost[0]} and from it {lost[1]} of {COUNT}")
     record_property("figure", figure)
     print(f"\n  FIGURE  {vhost.BACKEND}: {figure}")
