@@ -42,6 +42,8 @@ class _Linux(_Port):
 
     def load(self):
         """UDP in both directions between the host and the guest."""
+        # A busy guest may need longer for its first answer than ARP waits.
+        self.wait_traffic()
         return Iperf(self.vm, self.netns, GUEST_IP, seconds=100,
                      args=("-u", "-b", "100M", "--bidir"))
 
