@@ -224,6 +224,34 @@ test_root_and_self(void)
 	}
 }
 
+/* A pair of sockets that a process of user uid made. */
+static void
+pair_of(uid_t uid, int sv[2])
+{
+	must(seteuid(uid) == 0);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == 0);
+	must(seteuid(0) == 0);
+}
+
+static void
+test_stranger(void)
+{
+	struct ipc_err err = {0, ""};
+	int sv[2];
+
+	if (geteuid() != 0)
+		return;
+	pair_of(4321, sv);
+	CU_ASSERT_EQUAL(ipc_peer_allowed(sv[0], (uid_t)-1, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_PEER);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "give the port uid=4321,"));
+	CU_ASSERT_EQUAL(ipc_peer_allowed(sv[0], 4322, &err), -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "user id 0 or 4322"));
+	CU_ASSERT_EQUAL(ipc_peer_allowed(sv[0], 4321, &err), 0);
+	close(sv[0]);
+	close(sv[1]);
+}
+
 CU_TestInfo peer_tests[] = {
 	{"silent", test_silent},
 	{"sends without end", test_burst},
@@ -233,5 +261,6 @@ CU_TestInfo peer_tests[] = {
 	{"killed after each message", test_killed},
 	{"garbage", test_garbage},
 	{"root and this user may connect", test_root_and_self},
+	{"another user may connect if the port names it", test_stranger},
 	CU_TEST_INFO_NULL,
 };
