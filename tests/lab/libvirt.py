@@ -31,6 +31,8 @@ mount --bind "$1/run" /run
 mount --bind "$1/lib" /var/lib
 mount --bind "$1/cache" /var/cache
 mount --bind "$2" /var/log
+# No machine here uses it, and libvirtd would start one more QEMU to find out what it can do.
+[ ! -e /dev/kvm ] || mount --bind /dev/null /dev/kvm
 libvirtd &
 wait
 """
@@ -149,7 +151,8 @@ class Domain(Qemu):
         super().__init__(lab, name, nics, **options)
         file = self.libvirt.folder / f"{name}.xml"
         file.write_text(self._xml())
-        self.libvirt.virsh("define", file)
+        # libvirtd asks QEMU for all that it can do first, which takes long on a busy machine.
+        self.libvirt.virsh("define", file, timeout=100)
 
     def _copy(self, name):
         """libvirt gives the files of a machine to QEMU's user."""
