@@ -33,7 +33,8 @@ ipc_peer_allowed(int sock, uid_t extra_uid, struct ipc_err *err)
 	if (extra_uid != (uid_t)-1)
 		snprintf(extra, sizeof(extra), " or %" PRIu32, (uint32_t)extra_uid);
 	return ipc_err_set(err, VIRTQ_IPC_E_PEER,
-			   "user id %" PRIu32 " (process %d) may not connect: run QEMU as root or "
-			   "as user id %" PRIu32 "%s",
-			   (uint32_t)cred.uid, (int)cred.pid, (uint32_t)geteuid(), extra);
+			   "user id %" PRIu32 " (process %d) may not connect: give the port "
+			   "uid=%" PRIu32 ", or run QEMU as root or as user id %" PRIu32 "%s",
+			   (uint32_t)cred.uid, (int)cred.pid, (uint32_t)cred.uid,
+			   (uint32_t)geteuid(), extra);
 }

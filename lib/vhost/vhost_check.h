@@ -33,10 +33,9 @@ int vhost_check_set_inflight(const struct vhost_msg *m, const struct vhost_msg_c
 			     struct vhost_err *err);
 
 /* vhost_check_vring.c */
-int vhost_check_vring_index(
-	const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
-	struct vhost_err
-		*err); /* struct vhost_user_vring_state, and nothing but the index counts */
+/* struct vhost_user_vring_state, and nothing but the index counts */
+int vhost_check_vring_index(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
+			    struct vhost_err *err);
 int vhost_check_vring_num(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
 			  struct vhost_err *err);
 int vhost_check_vring_base(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
@@ -45,8 +44,9 @@ int vhost_check_vring_addr(const struct vhost_msg *m, const struct vhost_msg_ctx
 			   struct vhost_err *err);
 int vhost_check_vring_enable(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
 			     struct vhost_err *err);
+/* SET_VRING_KICK, _CALL and _ERR */
 int vhost_check_vring_fd(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,
-			 struct vhost_err *err); /* SET_VRING_KICK, _CALL and _ERR */
+			 struct vhost_err *err);
 
 /* vhost_check_net.c */
 int vhost_check_get_config(const struct vhost_msg *m, const struct vhost_msg_ctx *ctx,

@@ -165,43 +165,37 @@ handle_get_vring_base(struct vhost_session *s, const struct vhost_msg *m, struct
 	return ret;
 }
 
+typedef int (*eventfd_op)(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err);
+
 static int
-check_eventfd(const struct vhost_session *s, uint32_t index, struct vhost_err *err)
+hand_eventfd(struct vhost_session *s, const struct vhost_msg *m, eventfd_op op,
+	     struct vhost_err *err)
 {
-	if (s->in.nfds == 0 || ipc_fd_take_eventfd(s->in.fds[0]))
-		return 0;
-	return vhost_err_set(err, "%s: the descriptor for ring %" PRIu32 " is not an eventfd",
-			     s->row->name, index);
+	uint32_t index = m->payload->u64 & VHOST_USER_VRING_INDEX;
+
+	if (s->in.nfds > 0 && !ipc_fd_take_eventfd(s->in.fds[0]))
+		return vhost_err_set(err,
+				     "%s: the descriptor for ring %" PRIu32 " is not an eventfd",
+				     s->row->name, index);
+	return op(s, index, &s->in.fds[0], err);
 }
 
 static int
 handle_vring_kick(struct vhost_session *s, const struct vhost_msg *m, struct vhost_err *err)
 {
-	uint32_t index = m->payload->u64 & VHOST_USER_VRING_INDEX;
-
-	if (check_eventfd(s, index, err))
-		return -1;
-	return s->ops->vring_kick(s, index, &s->in.fds[0], err);
+	return hand_eventfd(s, m, s->ops->vring_kick, err);
 }
 
 static int
 handle_vring_call(struct vhost_session *s, const struct vhost_msg *m, struct vhost_err *err)
 {
-	uint32_t index = m->payload->u64 & VHOST_USER_VRING_INDEX;
-
-	if (check_eventfd(s, index, err))
-		return -1;
-	return s->ops->vring_call(s, index, &s->in.fds[0], err);
+	return hand_eventfd(s, m, s->ops->vring_call, err);
 }
 
 static int
 handle_vring_err(struct vhost_session *s, const struct vhost_msg *m, struct vhost_err *err)
 {
-	uint32_t index = m->payload->u64 & VHOST_USER_VRING_INDEX;
-
-	if (check_eventfd(s, index, err))
-		return -1;
-	return s->ops->vring_err(s, index, &s->in.fds[0], err);
+	return hand_eventfd(s, m, s->ops->vring_err, err);
 }
 
 /* A back end may ignore its eventfd, which is closed. */

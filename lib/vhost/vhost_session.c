@@ -233,7 +233,7 @@ vhost_session_new(int fd, const struct vhost_session_ops *ops, void *owner)
 	s->fd = fd;
 	s->ops = ops;
 	s->owner = owner;
-	s->ctx.offered = ops->features | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
+	s->ctx.offered = ops->get_features() | BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 	s->ctx.protocol_offered = ops->protocol_features;
 	s->ctx.max_vrings = ops->max_vrings;
 	vhost_in_reset(&s->in);

@@ -25,12 +25,13 @@ struct vhost_session;
  * vhost_session_fail(), but not free it.
  */
 struct vhost_session_ops {
-	uint64_t features;          /* virtio's, and VHOST_F_LOG_ALL; the session adds
-			    * VHOST_USER_F_PROTOCOL_FEATURES */
 	uint64_t protocol_features; /* VHOST_USER_PROTOCOL_F_*, that may be offered */
 	uint32_t max_vrings;        /* at most 256, two for each pair */
 	uint32_t max_regions;       /* memory slots */
 
+	/* Those that may be offered: virtio's, and VHOST_F_LOG_ALL.  The session adds
+	 * VHOST_USER_F_PROTOCOL_FEATURES.  Called once, by vhost_session_new(). */
+	uint64_t (*get_features)(void);
 	/* The ones that the front end acknowledged, all of them offered, without
 	 * VHOST_USER_F_PROTOCOL_FEATURES.  Also while rings run: VHOST_F_LOG_ALL comes and
 	 * goes.  `enable`: no protocol features were agreed on, so all rings are enabled from

@@ -5,6 +5,7 @@
 import re
 
 from lab import Host, Testpmd, net, one_way, until, vhost
+from lab.libvirt import Domain, VhostUserInterface, vdev, vhost_socket
 from lab.traffic import Iperf, flow
 from lab.vhost import SID, STOCK, TRIXIE, Socket, VhostNic, VirtioUser
 from setups import GUEST_IP, DpdkPair, Pair, works
@@ -86,6 +87,18 @@ class LinuxFront(_Linux, Pair):
         self.socket = Socket(lab, listens)
         super().__init__(lab, VhostNic(self.socket, suite, **properties), start=False,
                          port=self.socket.vdev(), command=vhost.qemu(suite))
+        if start:
+            self.start_port()
+            self.start_front()
+
+
+class LibvirtFront(_Linux, Pair):
+    """The same guest in a machine of libvirt's."""
+
+    def __init__(self, lab, listens, suite=STOCK, start=True, **properties):
+        self.socket = vhost_socket(lab, listens)
+        super().__init__(lab, VhostUserInterface(self.socket), start=False, vm=Domain, suite=suite,
+                         port=vdev(self.socket), **properties)
         if start:
             self.start_port()
             self.start_front()
@@ -202,6 +215,9 @@ FRONTS = {
     "qemu-11": (LinuxFront, SID, {}),
     "qemu-11-packed": (LinuxFront, SID, PACKED),
     "qemu-11-dpdk-in-order": (DpdkFront, SID, IN_ORDER),
+    "libvirt-9": (LibvirtFront, STOCK, {}),
+    "libvirt-11": (LibvirtFront, TRIXIE, {}),
+    "libvirt-12": (LibvirtFront, SID, {}),
     "user-22.11": (UserFront, STOCK, {}),
     "user-22.11-bare": (UserFront, STOCK, {"mrg_rxbuf": 0}),
     "user-22.11-in-order": (UserFront, STOCK, {"in_order": 1}),
@@ -221,9 +237,9 @@ PORT_LISTENS, FRONT_LISTENS = "port-listens", "front-listens"
 MODES = [PORT_LISTENS, FRONT_LISTENS]
 
 
-def make(lab, front, mode):
+def make(lab, front, mode, **options):
     kind, suite, properties = FRONTS[front]
-    return kind(lab, mode == FRONT_LISTENS, suite, **properties)
+    return kind(lab, mode == FRONT_LISTENS, suite, **properties, **options)
 
 
 def reconnects(front, mode):

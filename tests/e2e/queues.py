@@ -25,7 +25,8 @@ class Bridged:
     send on any queue; steer() says which one takes what goes to the guest, and which one
     the guest takes."""
 
-    def __init__(self, lab, nic=None, port=f"eth_virtq0,queues={QUEUES}", command=None):
+    def __init__(self, lab, nic=None, port=f"eth_virtq0,queues={QUEUES}", command=None,
+                 vm=Qemu):
         wires, pcap = wires_of_queues(lab)
         self.pcap = lambda queues: _pcap(wires[:queues])
         self.netns = net.Netns(lab, "br", veth=False)
@@ -36,8 +37,8 @@ class Bridged:
             self.netns.run("ip", "link", "set", f"v{n}", "up", "master", "br0")
             self.netns.run("ip", "link", "set", f"v{n}", "type", "bridge_slave", "learning", "off")
         self.netns.run("ip", "link", "set", "br0", "up")
-        self.vm = Qemu(lab, nics=[nic or Nic(0, queues=QUEUES)], command=command,
-                       append=f"vq.ip=eth0,{GUEST_IP}/24")
+        self.vm = vm(lab, nics=[nic or Nic(0, queues=QUEUES)], command=command,
+                     append=f"vq.ip=eth0,{GUEST_IP}/24")
         # Two lcores with two queues each.
         self.pmd = Testpmd(lab, [port, pcap],
                            args=[*ARGS, "--nb-cores=2"], lcores=3)

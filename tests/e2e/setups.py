@@ -13,11 +13,11 @@ class Pair:
     """A guest and a namespace, with testpmd between its port and the namespace's veth."""
 
     def __init__(self, lab, nic=None, mtu=1500, testpmd=(), setup=(), start=True, vdevs=None,
-                 port="eth_virtq0", wire="eth_pcap0,iface={}", **qemu):
+                 port="eth_virtq0", wire="eth_pcap0,iface={}", vm=Qemu, **qemu):
         self.lab = lab
         self.netns = net.Netns(lab, "a", f"{HOST_IP}/24", mtu=mtu)
         append = qemu.pop("append", f"vq.ip=eth0,{GUEST_IP}/24,{mtu}")
-        self.vm = Qemu(lab, nics=[nic or Nic(0)], append=append, **qemu)
+        self.vm = vm(lab, nics=[nic or Nic(0)], append=append, **qemu)
         # Longer packets are dropped, as by any port.
         lengths = [f"--max-pkt-len={mtu + 22}"] if mtu > 1500 else []
         self.pmd = Testpmd(lab, vdevs or [port, wire.format(self.netns.peer)],

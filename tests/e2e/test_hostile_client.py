@@ -8,25 +8,21 @@ import select
 import struct
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from lab import Testpmd, until
+from lab.attack import Ports
 from lab.peer import (COUNTERS, E_BUSY, E_MALFORMED, E_MEMORY, GET_COUNTERS, HELLO_OK, MEM_OK,
                       MFD_ALLOW_SEALING, MFD_HUGETLB, RXSTATE, START_OK, STOP, STOPPED, Peer, memfd,
                       overfill, state_page)
 
 
-class Setup:
+class Setup(Ports):
     """Two ports; a well-behaved peer on the second one says whether all is well."""
 
     def __init__(self, lab, first="eth_virtq0"):
-        self.lab = lab
-        self.pmd = Testpmd(lab, [first, "eth_virtq1"])
-        self.pmd.start(forward=False)
-        self.pmd.command("set fwd rxonly")
-        self.pmd.command("start")
+        super().__init__(lab, [first, "eth_virtq1"])
         self.good = Peer(lab.socket, nid=1)
         self.good.up()
         self.check()
@@ -45,17 +41,12 @@ class Setup:
         self.good.start()
         self.good.expect(START_OK)
 
-    def said(self, text):
-        return self.lab.path("testpmd.log").read_text(errors="replace").count(text)
-
     def counts(self):
         # The answer comes when the messages before it are dealt with to the end, and what
         # came with them is closed.
         self.good.send(GET_COUNTERS)
         self.good.expect(COUNTERS)
-        proc = Path("/proc") / str(self.pmd.process.pid)
-        return (len(os.listdir(proc / "fd")),
-                sum("memfd" in line for line in (proc / "maps").read_text().splitlines()))
+        return self.files_and_mappings()
 
 
 @pytest.fixture
@@ -159,7 +150,7 @@ def test_memory_truncated_while_in_use(setup):
 def test_large_memory_truncated_while_in_use(setup):
     """testpmd locks what it maps (mlockall): the zeros in the place of lost pages must not
     be as many as these."""
-    status = Path("/proc") / str(setup.pmd.process.pid) / "status"
+    status = setup.proc / "status"
 
     def resident():
         return int(next(line for line in status.read_text().splitlines()
@@ -177,8 +168,7 @@ def test_large_memory_truncated_while_in_use(setup):
 
 def _mapped(setup):
     """Bytes of guest RAM that testpmd has mapped."""
-    maps = (Path("/proc") / str(setup.pmd.process.pid) / "maps").read_text().splitlines()
-    areas = [line.split()[0].split("-") for line in maps if "memfd:ram" in line]
+    areas = [line.split()[0].split("-") for line in setup.maps() if "memfd:ram" in line]
     return sum(int(end, 16) - int(begin, 16) for begin, end in areas)
 
 

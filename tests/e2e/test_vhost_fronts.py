@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
-"""Stock QEMU and DPDK's net_virtio_user at the socket of a port: traffic, and each side
+"""Stock QEMU, libvirt and DPDK's net_virtio_user at the socket of a port: traffic, and each side
 leaves and returns.  doc/frontends.md is the table of these tests."""
 
 import random
@@ -23,7 +23,9 @@ TRAFFIC_OFTEN = OFTEN | {
     ("qemu-7.2-dpdk", FRONT_LISTENS), ("qemu-7.2-dpdk-legacy", PORT_LISTENS),
     ("user-22.11-bare", PORT_LISTENS), ("user-22.11-in-order", FRONT_LISTENS),
     ("user-22.11-packed", FRONT_LISTENS), ("user-22.11-packed-in-order", PORT_LISTENS),
+    ("libvirt-9", PORT_LISTENS),
 }
+RETURNS_OFTEN = OFTEN | {("libvirt-9", FRONT_LISTENS)}
 
 
 def each(often, condition=lambda front, mode: True):
@@ -101,7 +103,7 @@ def test_kill_front_end_under_load(lab, front, mode):
     kill_front(make(lab, front, mode), 1)
 
 
-@each(OFTEN)
+@each(RETURNS_OFTEN)
 def test_each_side_leaves_and_returns(lab, front, mode):
     """In the regular way, and either of them first."""
     pair = make(lab, front, mode)

@@ -202,6 +202,14 @@ class FrontEnd:
         self.send(SET_VRING_KICK, u64(index), [self.kicks[index]])
         self.send(SET_VRING_ENABLE, state(index, 1))
 
+    def inflight(self):
+        """Asks for an area; its size, and its file."""
+        self.send(GET_INFLIGHT_FD, struct.pack("=QQHHI", 0, 0, 2, RING, 0))
+        header, control, _, _ = self.sock.recvmsg(12, socket.CMSG_SPACE(4))
+        assert struct.unpack("=III", header)[0] == GET_INFLIGHT_FD
+        fd, = struct.unpack("=i", control[0][2])
+        return struct.unpack("=QQHHI", self.recv_bytes(24))[0], fd
+
     def start(self, rings=None):
         for index in rings if rings is not None else range(len(self.rings)):
             self.ring(index)

@@ -3,7 +3,7 @@
 """Debian 12's Open vSwitch with DPDK, with a database and a folder of its own."""
 
 from .core import TOP, until
-from .vhost import _peer
+from .vhost import peer
 
 SUITE = "bookworm"
 
@@ -23,7 +23,7 @@ class Ovs:
         self._start()
 
     def _run(self, program, *args, **options):
-        return self.lab.run(*_peer(SUITE, program), *args, **options)
+        return self.lab.run(*peer(SUITE, program), *args, **options)
 
     def vsctl(self, *args):
         return self._run("ovs-vsctl", f"--db={self._database}", "--timeout=30", *args)
@@ -32,14 +32,14 @@ class Ovs:
         env = {"OVS_RUNDIR": str(self._folder), "LD_LIBRARY_PATH": str(TOP / "build")}
         database = self._folder / "conf.db"
         self._run("ovsdb-tool", "create", database, "/usr/share/openvswitch/vswitch.ovsschema")
-        self.lab.start("ovsdb-server.log", *_peer(SUITE, "ovsdb-server"), database,
+        self.lab.start("ovsdb-server.log", *peer(SUITE, "ovsdb-server"), database,
                        f"--remote=p{self._database}", f"--unixctl={self._folder}/db.ctl", env=env)
         until("the database", 20, (self._folder / "db.sock").exists)
         self.vsctl("--no-wait", "init")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".", "other_config:dpdk-init=true",
                    "other_config:dpdk-extra=--no-huge --legacy-mem -m 1024 --no-pci --no-telemetry "
                    f"--file-prefix vq-{self.lab.id}-ovs -d librte_net_virtq.so")
-        self.process = self.lab.start("ovs-vswitchd.log", *_peer(SUITE, self._DAEMON),
+        self.process = self.lab.start("ovs-vswitchd.log", *peer(SUITE, self._DAEMON),
                                       self._database, f"--unixctl={self._folder}/ovs.ctl",
                                       env=env)
         self.vsctl("add-br", self.bridge, "--", "set", "bridge", self.bridge,

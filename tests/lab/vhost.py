@@ -40,7 +40,10 @@ class Socket:
 STOCK, TRIXIE, SID = None, "trixie", "sid"
 
 
-def _peer(suite, program):
+def peer(suite, program):
+    """The command that runs a program of the suite."""
+    if suite is STOCK:
+        return [program]
     if not Path(_script("sh", "mk/peers.sh", "path", suite)).is_dir():
         raise LabError(f"there is no folder of {suite}: run \"make peers\"")
     return [str(TOP / "mk/peers.sh"), "run", suite, program]
@@ -48,9 +51,7 @@ def _peer(suite, program):
 
 def qemu(suite=STOCK):
     """Debian's own QEMU, for Qemu(command=)."""
-    if suite:
-        return _peer(suite, "/usr/bin/qemu-system-x86_64")
-    return ["/usr/bin/qemu-system-x86_64"]
+    return peer(suite, "/usr/bin/qemu-system-x86_64")
 
 
 class VhostNic:
@@ -99,5 +100,4 @@ class VirtioUser(Testpmd):
             args=["--port-topology=loop", "--forward-mode=io", *queues_of_testpmd, *args],
             connector=False)
         self.socket = socket
-        if suite:
-            self.program = _peer(suite, "dpdk-testpmd")
+        self.program = peer(suite, "dpdk-testpmd")

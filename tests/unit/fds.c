@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 void
 must_at(bool ok, const char *what, const char *file, int line)
@@ -41,6 +42,41 @@ fd_event(void)
 
 	must(fd >= 0);
 	return fd;
+}
+
+static rlim_t
+set_limit(rlim_t most)
+{
+	struct rlimit limit;
+	rlim_t old;
+
+	must(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	old = limit.rlim_cur;
+	limit.rlim_cur = most;
+	must(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	return old;
+}
+
+void
+fds_use_up(struct fds_used *used, int fd, unsigned int left)
+{
+	unsigned int n = 0;
+
+	used->limit = set_limit(FDS_LIMIT);
+	while (n < FDS_LIMIT && (used->fd[n] = dup(fd)) >= 0)
+		n++;
+	must(n > left && n < FDS_LIMIT);
+	while (left-- > 0)
+		close(used->fd[--n]);
+	used->count = n;
+}
+
+void
+fds_release(struct fds_used *used)
+{
+	for (unsigned int i = 0; i < used->count; i++)
+		close(used->fd[i]);
+	set_limit(used->limit);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 /* Ends the program if cond is false, and prints where: the test cannot go on. */
 #define must(cond) must_at((cond), #cond, __FILE__, __LINE__)
@@ -17,6 +18,17 @@ void must_at(bool ok, const char *what, const char *file, int line);
 unsigned int fds_count(void);
 /* A new eventfd. */
 int fd_event(void);
+
+/* Opens copies of fd until `left` more can be opened in this process; fds_release() closes
+ * them.  Not more than FDS_LIMIT are open meanwhile. */
+#define FDS_LIMIT 64
+struct fds_used {
+	int fd[FDS_LIMIT];
+	unsigned int count;
+	rlim_t limit; /* before */
+};
+void fds_use_up(struct fds_used *used, int fd, unsigned int left);
+void fds_release(struct fds_used *used);
 
 /* The most that one sendmsg() takes. */
 #define FDS_MOST 253u

@@ -6,8 +6,8 @@
 #include <CUnit/Basic.h>
 #include <stdio.h>
 
-int
-suites_finish(void)
+static int
+run(void)
 {
 	unsigned int failed;
 
@@ -27,5 +27,5 @@ suites_run(CU_SuiteInfo *suites)
 		fprintf(stderr, "CUnit: %s\n", CU_get_error_msg());
 		return 1;
 	}
-	return suites_finish();
+	return run();
 }

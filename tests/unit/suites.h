@@ -10,7 +10,4 @@
  * if a test failed or none ran. */
 int suites_run(CU_SuiteInfo *suites);
 
-/* The same for suites that are registered already. */
-int suites_finish(void);
-
 #endif /* TEST_SUITES_H */

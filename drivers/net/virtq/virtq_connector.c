@@ -157,7 +157,7 @@ make_room(struct virtq_connector *c)
 	}
 	if (pending < VIRTQ_MAX_PENDING)
 		return;
-	oldest->ops->fail(oldest, VIRTQ_CROWD, NULL);
+	oldest->ops->fail(oldest, VIRTQ_CROWD, c->front->crowd_text);
 	peer_drop(oldest);
 }
 
@@ -178,7 +178,7 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 	char text[128];
 
 	if (!port) {
-		peer->ops->fail(peer, VIRTQ_GONE, NULL);
+		peer->ops->fail(peer, VIRTQ_GONE, "the port is gone");
 		return -1;
 	}
 	if (port->peer && !virtq_connector_drop_if_dead(port->peer)) {
@@ -189,7 +189,7 @@ peer_attach(struct virtq_connector *c, struct virtq_peer *peer)
 		return -1;
 	}
 	if (virtq_device_attach(port, peer) != 0) {
-		peer->ops->fail(peer, VIRTQ_RESOURCES, NULL);
+		peer->ops->fail(peer, VIRTQ_RESOURCES, "out of memory");
 		return -1;
 	}
 	VIRTQ_PORT_LOG(INFO, port, "%s connected (process %d)", c->front->peer_is, (int)peer->pid);
@@ -363,7 +363,7 @@ chore_run(struct virtq_chore *chore, uint64_t now)
 	for (peer = TAILQ_FIRST(&c->peers); peer; peer = tmp) {
 		tmp = TAILQ_NEXT(peer, next);
 		if (is_pending(peer) && now >= peer->deadline_ms)
-			peer->ops->fail(peer, VIRTQ_TIMEOUT, NULL);
+			peer->ops->fail(peer, VIRTQ_TIMEOUT, c->front->timeout_text);
 		if (peer->paused && peer_wait(peer, now) == 0)
 			peer_resume(peer);
 		if (peer->ops->is_dead(peer))

@@ -63,6 +63,9 @@ struct virtq_front_ops {
 	const char *peer_is; /* "device", "front end": for the log */
 	int sock_type;       /* SOCK_SEQPACKET or SOCK_STREAM */
 	bool one_port;       /* a connector has one port, which a peer needs not name */
+	/* What a peer is told that has named no port; NULL with one_port. */
+	const char *crowd_text;   /* VIRTQ_CROWD */
+	const char *timeout_text; /* VIRTQ_TIMEOUT */
 
 	/* A peer connected: returns its state, with ops, connector, fd and deadline_ms
 	 * filled in, or NULL.  Takes fd over in both cases. */
@@ -77,8 +80,7 @@ struct virtq_front_ops {
 
 	/*
 	 * Ends the connection: takes the rings from the data threads, then sends reason and
-	 * text to the peer.  text is one sentence; NULL: the front has one for the reason.
-	 * Any thread of the application.
+	 * text, one sentence, to the peer.  Any thread of the application.
 	 */
 	void (*fail)(struct virtq_peer *peer, enum virtq_reason reason, const char *text);
 
@@ -93,9 +95,9 @@ struct virtq_front_ops {
 	 * peer left or the application ended it. */
 	const char *(*why)(const struct virtq_peer *peer, bool *failed);
 
-	/* Once a second, after input(), when a data thread woke the control thread, and before rings are freed: calls
-	 * virtq_device_check(), which calls broken() and fail(), and checks what the front
-	 * itself shares with its peer. */
+	/* Once a second, after input(), when a data thread woke the control thread, and before
+	 * rings are freed: calls virtq_device_check(), which calls broken() and fail(), and
+	 * checks what the front itself shares with its peer. */
 	void (*check)(struct virtq_peer *peer);
 
 	/* Sends the port's link and MTU.  Returns 0, or -1 if the connection is over.  Any

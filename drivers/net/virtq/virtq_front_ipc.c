@@ -386,26 +386,18 @@ front_input(struct virtq_peer *peer)
 	return ret;
 }
 
-/* What each reason is on the wire, and its words where the caller has none. */
-static const struct {
-	uint32_t code;
-	const char *text;
-} reasons[] = {
-	[VIRTQ_GONE] = {VIRTQ_IPC_E_GONE, "the port is gone"},
-	[VIRTQ_PEER] = {VIRTQ_IPC_E_PEER, "this user may not connect"},
-	[VIRTQ_RESOURCES] = {VIRTQ_IPC_E_RESOURCES, "out of resources"},
-	[VIRTQ_BUSY] = {VIRTQ_IPC_E_BUSY, "the port is in use"},
-	[VIRTQ_CROWD] = {VIRTQ_IPC_E_RESOURCES, "too many connections that have not said HELLO"},
-	[VIRTQ_TIMEOUT] = {VIRTQ_IPC_E_TIMEOUT, "a client connected and did not say HELLO"},
-	[VIRTQ_MEMORY] = {VIRTQ_IPC_E_MEMORY, VIRTQ_MEMORY_LOST},
-};
-
 static void
 front_fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
 {
+	static const uint32_t codes[] = {
+		[VIRTQ_GONE] = VIRTQ_IPC_E_GONE,           [VIRTQ_PEER] = VIRTQ_IPC_E_PEER,
+		[VIRTQ_RESOURCES] = VIRTQ_IPC_E_RESOURCES, [VIRTQ_BUSY] = VIRTQ_IPC_E_BUSY,
+		[VIRTQ_CROWD] = VIRTQ_IPC_E_RESOURCES,     [VIRTQ_TIMEOUT] = VIRTQ_IPC_E_TIMEOUT,
+		[VIRTQ_MEMORY] = VIRTQ_IPC_E_MEMORY,
+	};
 	struct ipc_err err;
 
-	ipc_err_set(&err, reasons[reason].code, "%s", text ? text : reasons[reason].text);
+	ipc_err_set(&err, codes[reason], "%s", text);
 	ipc_session_fail(ipc_front_of(peer)->session, &err);
 }
 
@@ -488,6 +480,8 @@ const struct virtq_front_ops virtq_front_ipc = {
 	.name = "ipc",
 	.peer_is = "device",
 	.sock_type = SOCK_SEQPACKET,
+	.crowd_text = "too many connections that have not said HELLO",
+	.timeout_text = "a client connected and did not say HELLO",
 	.open = front_open,
 	.input = front_input,
 	.is_dead = front_is_dead,

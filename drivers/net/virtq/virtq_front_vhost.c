@@ -29,6 +29,12 @@
 
 /* Messages of the front end, in their usual order (struct vhost_session_ops). */
 
+static uint64_t
+on_get_features(void)
+{
+	return virtq_device_features() | RTE_BIT64(VHOST_F_LOG_ALL);
+}
+
 static int
 on_set_features(struct vhost_session *s, uint64_t features, bool enable, struct vhost_err *err)
 {
@@ -155,8 +161,7 @@ on_failing(struct vhost_session *s)
 		virtq_device_quiesce(port);
 }
 
-static struct vhost_session_ops session_ops = {
-	/* features: set when a peer connects */
+static const struct vhost_session_ops session_ops = {
 	.protocol_features =
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_MQ) | RTE_BIT64(VHOST_USER_PROTOCOL_F_LOG_SHMFD) |
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_RARP) | RTE_BIT64(VHOST_USER_PROTOCOL_F_REPLY_ACK) |
@@ -167,6 +172,7 @@ static struct vhost_session_ops session_ops = {
 		RTE_BIT64(VHOST_USER_PROTOCOL_F_STATUS),
 	.max_vrings = VIRTQ_MAX_VQS,
 	.max_regions = GUEST_MEM_MAX_REGIONS,
+	.get_features = on_get_features,
 	.set_features = on_set_features,
 	.mem_table = vhost_on_mem_table,
 	.mem_add = vhost_on_mem_add,
@@ -210,7 +216,6 @@ front_open(struct virtq_connector *c, int fd)
 		.fd = fd,
 		.deadline_ms = UINT64_MAX, /* the connector names its port */
 	};
-	session_ops.features = virtq_device_features() | RTE_BIT64(VHOST_F_LOG_ALL);
 	v->session = vhost_session_new(fd, &session_ops, v);
 	if (!v->session) {
 		free(v);
@@ -243,18 +248,8 @@ front_input(struct virtq_peer *peer)
 static void
 front_fail(struct virtq_peer *peer, enum virtq_reason reason, const char *text)
 {
-	static const char *const texts[] = {
-		[VIRTQ_GONE] = "the port is gone",
-		[VIRTQ_PEER] = "this user may not connect",
-		[VIRTQ_RESOURCES] = "out of resources",
-		[VIRTQ_BUSY] = "the port is in use",
-		[VIRTQ_CROWD] = "too many connections",
-		[VIRTQ_TIMEOUT] = "the front end sent nothing",
-		[VIRTQ_MEMORY] = VIRTQ_MEMORY_LOST,
-	};
-
 	vhost_front_of(peer)->gone |= reason == VIRTQ_GONE;
-	vhost_session_fail(vhost_front_of(peer)->session, text ? text : texts[reason]);
+	vhost_session_fail(vhost_front_of(peer)->session, text);
 }
 
 static void

@@ -35,6 +35,7 @@ struct vhost_front_peer {
 	bool all_enabled; /* no protocol features: SET_VRING_ENABLE does not exist */
 	bool changed;     /* rings_update() has something to do */
 	bool log_all;     /* VHOST_F_LOG_ALL: all writes to guest memory are to be logged */
+	bool warned;      /* that it shares no memory */
 	struct vhost_inflight *inflight; /* the words of rings; NULL: none */
 	struct guest_log *log;           /* that is not in use; NULL: none */
 	bool gone;                       /* the application ended the connection: no error */

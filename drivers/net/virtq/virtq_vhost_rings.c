@@ -20,14 +20,18 @@
 #include "virtq_device.h"
 #include "vring_call.h"
 
+static bool
+ring_is_set_up(const struct vhost_front_peer *v, uint32_t i)
+{
+	return v->has_features && v->ring[i].has_addr && v->ring[i].kicked &&
+	       v->peer.port->vq[i].ring.size > 0;
+}
+
 /* Whether the ring may run, as far as its setup goes. */
 static bool
 ring_is_ready(const struct vhost_front_peer *v, uint32_t i)
 {
-	const struct virtq_port *port = v->peer.port;
-
-	return v->has_features && port->mem && v->ring[i].has_addr && v->ring[i].kicked &&
-	       port->vq[i].ring.size > 0;
+	return ring_is_set_up(v, i) && v->peer.port->mem;
 }
 
 static bool
@@ -102,6 +106,23 @@ ring_state_set(struct vhost_front_peer *v, uint32_t i)
 	ring->recover = ring->state.pos != NULL;
 }
 
+/* QEMU says nothing where no memory can be shared, if it may add regions one by one. */
+static void
+warn_without_memory(struct vhost_front_peer *v)
+{
+	bool set_up = false;
+
+	for (uint32_t i = 0; i < VIRTQ_MAX_VQS && !set_up; i++)
+		set_up = ring_is_set_up(v, i);
+	if (!set_up || v->warned)
+		return;
+	v->warned = true;
+	VIRTQ_PORT_LOG(WARNING, v->peer.port,
+		       "the front end set up its rings and shares no memory: give QEMU "
+		       "-object memory-backend-memfd,id=mem,size=...,share=on "
+		       "-machine memory-backend=mem");
+}
+
 /* Starts what is ready, all at once.  Returns 0, or -1 with one sentence in err. */
 int
 vhost_rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
@@ -124,6 +145,8 @@ vhost_rings_update(struct vhost_front_peer *v, char *err, size_t err_size)
 		end = i + 1;
 	}
 	port->pairs_in_use = pairs_in_use(port);
+	if (!port->mem)
+		warn_without_memory(v);
 	if (!ready)
 		virtq_device_stop(port);
 	if (start == 0)

@@ -3,9 +3,7 @@
 
 #include "fixture.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static void
 make_rx(struct virtq_ipc_rxstate *rx)
@@ -186,18 +184,6 @@ msg_code_here(const struct msg *m)
 	return msg_code(msg_table(m->hdr.type), m, msg_fds(m), &ctx);
 }
 
-static void
-keep(struct fix *f, int *fds, unsigned int count)
-{
-	for (unsigned int i = 0; f->keep && i < count; i++) {
-		if (fds[i] < 0)
-			continue;
-		must(f->num_kept < sizeof(f->kept) / sizeof(f->kept[0]));
-		f->kept[f->num_kept++] = fds[i];
-		fds[i] = -1;
-	}
-}
-
 static int
 result(struct fix *f, const struct ipc_err *want, struct ipc_err *err)
 {
@@ -233,7 +219,7 @@ op_mem_table(struct ipc_session *s, const struct virtq_ipc_mem_table *table, int
 
 	f->mems++;
 	f->mem = *table;
-	keep(f, fds, table->count);
+	end_keep(&f->end, fds, table->count);
 	return result(f, &f->mem_err, err);
 }
 
@@ -249,9 +235,9 @@ op_start(struct ipc_session *s, const struct virtq_ipc_start *start, int *state_
 		if (start->queue[i].flags & VIRTQ_IPC_Q_ENABLED)
 			CU_ASSERT(kick[i] >= 0 && call[i] >= 0);
 	CU_ASSERT(*state_fd >= 0);
-	keep(f, state_fd, 1);
-	keep(f, kick, start->num_queues);
-	keep(f, call, start->num_queues);
+	end_keep(&f->end, state_fd, 1);
+	end_keep(&f->end, kick, start->num_queues);
+	end_keep(&f->end, call, start->num_queues);
 	return result(f, &f->start_err, err);
 }
 
@@ -286,7 +272,7 @@ op_log(struct ipc_session *s, const struct virtq_ipc_log *log, int *fd, struct i
 	f->logs++;
 	f->log = *log;
 	CU_ASSERT_EQUAL(*fd >= 0, log->enable == 1);
-	keep(f, fd, 1);
+	end_keep(&f->end, fd, 1);
 	return result(f, &f->log_err, err);
 }
 
@@ -306,7 +292,7 @@ op_failing(struct ipc_session *s)
 	struct virtq_ipc_hdr hdr;
 
 	f->failings++;
-	f->told_first = recv(f->peer, &hdr, sizeof(hdr), MSG_PEEK | MSG_DONTWAIT) > 0;
+	f->told_first = recv(f->end.sock, &hdr, sizeof(hdr), MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static const struct ipc_session_ops ops = {
@@ -323,30 +309,17 @@ static const struct ipc_session_ops ops = {
 void
 fix_open(struct fix *f)
 {
-	int sv[2];
-
 	memset(f, 0, sizeof(*f));
 	f->features = ~0ull;
-	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv) == 0);
-	f->peer = sv[1];
-	f->s = ipc_session_new(sv[0], &ops, f);
+	f->s = ipc_session_new(end_open(&f->end, SOCK_SEQPACKET), &ops, f);
 	must(f->s != NULL);
-}
-
-void
-fix_drop_kept(struct fix *f)
-{
-	ipc_fds_close(f->kept, f->num_kept);
-	f->num_kept = 0;
 }
 
 void
 fix_close(struct fix *f)
 {
 	ipc_session_free(f->s);
-	fix_drop_kept(f);
-	if (f->peer >= 0)
-		close(f->peer);
+	end_close(&f->end);
 }
 
 void
@@ -368,17 +341,14 @@ fix_open_at(struct fix *f, enum ipc_state state)
 void
 fix_send_raw(struct fix *f, const void *data, size_t len, int fd, unsigned int nfds)
 {
-	fds_send(f->peer, data, len, fd, nfds);
+	fds_send(f->end.sock, data, len, fd, nfds);
 }
 
 void
 fix_send(struct fix *f, struct msg *m)
 {
-	int fd = fd_event();
-
 	m->hdr.seq = ++f->seq;
-	fix_send_raw(f, m, sizeof(m->hdr) + m->hdr.size, fd, msg_fds(m));
-	close(fd);
+	end_send(&f->end, m, sizeof(m->hdr) + m->hdr.size, msg_fds(m));
 }
 
 void
@@ -399,7 +369,7 @@ fix_recv(struct fix *f, struct msg *m)
 	struct ipc_msg_ctx ctx;
 	struct ipc_err err = {0, ""};
 
-	if (ipc_sock_recv(f->peer, m, sizeof(*m), &in, fds) != IPC_RECV_MSG)
+	if (ipc_sock_recv(f->end.sock, m, sizeof(*m), &in, fds) != IPC_RECV_MSG)
 		return false;
 	row = ipc_msg_row(TO_DEVICE, m->hdr.type);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(row);

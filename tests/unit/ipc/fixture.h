@@ -11,6 +11,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "end.h"
 #include "fds.h"
 #include "ipc_check.h"
 #include "ipc_messages.h"
@@ -79,14 +80,13 @@ uint32_t msg_code_here(const struct msg *m);
 
 struct fix {
 	struct ipc_session *s;
-	int peer;                 /* the device's end, -1 once closed */
+	struct end end;           /* the device's end */
 	uint32_t seq;             /* of the device's last message */
 	uint32_t seen;            /* of the PMD's last message */
 	struct ipc_err hello_err; /* code not 0: the callback fails with it */
 	struct ipc_err mem_err;
 	struct ipc_err start_err;
 	struct ipc_err log_err;
-	bool keep;         /* callbacks take the descriptors */
 	bool fail_inside;  /* callbacks call ipc_session_fail() */
 	uint64_t features; /* that the owner can do */
 	unsigned int hellos, mems, starts, stops, rxs, logs, counters, failings;
@@ -96,16 +96,12 @@ struct fix {
 	struct virtq_ipc_start start;
 	struct virtq_ipc_rxstate rx;
 	struct virtq_ipc_log log;
-	int kept[1 + 2 * VIRTQ_IPC_MAX_QUEUES + VIRTQ_IPC_MAX_REGIONS];
-	unsigned int num_kept;
 };
 
 void fix_open(struct fix *f);
 void fix_close(struct fix *f);
 /* Opens and brings the session to that state. */
 void fix_open_at(struct fix *f, enum ipc_state state);
-/* Closes the descriptors that callbacks kept. */
-void fix_drop_kept(struct fix *f);
 
 /* Sends as the device, with the right number and size, and with as many eventfds as
  * msg_fds() says. */
@@ -127,30 +123,9 @@ void fix_ask_type(struct fix *f, uint16_t type, uint16_t answer);
 void fix_refused(struct fix *f, uint32_t code);
 
 /* One suite a file: test_<name>.c. */
-void suite_envelope(void);
-void suite_hello(void);
-void suite_mem_table(void);
-void suite_queue_fds(void);
-void suite_start(void);
-void suite_stop(void);
-void suite_rxstate(void);
-void suite_log(void);
-void suite_counters(void);
-void suite_error(void);
-void suite_unsolicited(void);
-void suite_matrix(void);
-void suite_sock(void);
-void suite_peer(void);
-void suite_repeat(void);
-void suite_listener(void);
-void suite_listener_race(void);
-void suite_dialer(void);
-
-/* Makes the current suite and adds to it; ends the program if CUnit cannot.  init
- * runs before the tests of the suite and returns 0. */
-void suite_budget(void);
-void suite_begin(const char *name);
-void suite_begin_with(const char *name, int (*init)(void));
-void suite_test(const char *name, void (*test)(void));
+extern CU_TestInfo envelope_tests[], budget_tests[], hello_tests[], mem_table_tests[],
+	queue_fds_tests[], start_tests[], stop_tests[], rxstate_tests[], log_tests[],
+	counters_tests[], error_tests[], unsolicited_tests[], matrix_tests[], sock_tests[],
+	peer_tests[], repeat_tests[], listener_tests[], listener_race_tests[], dialer_tests[];
 
 #endif /* TEST_IPC_FIXTURE_H */

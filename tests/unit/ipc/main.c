@@ -1,56 +1,42 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* main.c - runs every suite; exits with 1 if a test failed or none ran. */
+/* Unit tests of lib/ipc: messages, sessions and their sockets. */
 
-#include <CUnit/Basic.h>
-
+#include "connector.h"
 #include "fixture.h"
 #include "suites.h"
-
-static CU_pSuite current;
-
-void
-suite_begin(const char *name)
-{
-	suite_begin_with(name, NULL);
-}
-
-void
-suite_begin_with(const char *name, int (*init)(void))
-{
-	current = CU_add_suite(name, init, NULL);
-	must(current != NULL);
-}
-
-void
-suite_test(const char *name, void (*test)(void))
-{
-	must(CU_add_test(current, name, test) != NULL);
-}
 
 int
 main(void)
 {
-	must(CU_initialize_registry() == CUE_SUCCESS);
-	suite_envelope();
-	suite_budget();
-	suite_hello();
-	suite_mem_table();
-	suite_queue_fds();
-	suite_start();
-	suite_stop();
-	suite_rxstate();
-	suite_log();
-	suite_counters();
-	suite_error();
-	suite_unsolicited();
-	suite_matrix();
-	suite_sock();
-	suite_peer();
-	suite_repeat();
-	suite_listener();
-	suite_listener_race();
-	suite_dialer();
-	return suites_finish();
+	CU_SuiteInfo suites[] = {
+		{"envelope", NULL, NULL, NULL, NULL, envelope_tests},
+		{"budget", NULL, NULL, NULL, NULL, budget_tests},
+		{"HELLO", NULL, NULL, NULL, NULL, hello_tests},
+		{"MEM_TABLE", NULL, NULL, NULL, NULL, mem_table_tests},
+		{"QUEUE_FDS", NULL, NULL, NULL, NULL, queue_fds_tests},
+		{"START", NULL, NULL, NULL, NULL, start_tests},
+		{"STOP", NULL, NULL, NULL, NULL, stop_tests},
+		{"RXSTATE", NULL, NULL, NULL, NULL, rxstate_tests},
+		{"LOG", NULL, NULL, NULL, NULL, log_tests},
+		{"GET_COUNTERS", NULL, NULL, NULL, NULL, counters_tests},
+		{"ERROR", NULL, NULL, NULL, NULL, error_tests},
+		{"unsolicited messages", NULL, NULL, NULL, NULL, unsolicited_tests},
+		{"messages in states", NULL, NULL, NULL, NULL, matrix_tests},
+		{"socket", NULL, NULL, NULL, NULL, sock_tests},
+		{"peers", NULL, NULL, NULL, NULL, peer_tests},
+		{"repeats", NULL, NULL, NULL, NULL, repeat_tests},
+		{"connector", conn_seqpacket, NULL, NULL, NULL, listener_tests},
+		{"connector of SOCK_STREAM", conn_stream, NULL, NULL, NULL, listener_tests},
+		{"connector, several processes", conn_seqpacket, NULL, NULL, NULL,
+		 listener_race_tests},
+		{"connector of SOCK_STREAM, several processes", conn_stream, NULL, NULL, NULL,
+		 listener_race_tests},
+		{"dialer, SOCK_SEQPACKET", conn_seqpacket, NULL, NULL, NULL, dialer_tests},
+		{"dialer, SOCK_STREAM", conn_stream, NULL, NULL, NULL, dialer_tests},
+		CU_SUITE_INFO_NULL,
+	};
+
+	return suites_run(suites);
 }

@@ -90,12 +90,10 @@ test_input_stops(void)
 	fix_close(&f);
 }
 
-void
-suite_budget(void)
-{
-	suite_begin("budget");
-	suite_test("a burst, then a rate", test_burst_then_rate);
-	suite_test("the longest wait", test_wait);
-	suite_test("never more than at first", test_full);
-	suite_test("input stops", test_input_stops);
-}
+CU_TestInfo budget_tests[] = {
+	{"a burst, then a rate", test_burst_then_rate},
+	{"the longest wait", test_wait},
+	{"never more than at first", test_full},
+	{"input stops", test_input_stops},
+	CU_TEST_INFO_NULL,
+};

@@ -46,11 +46,9 @@ test_not_agreed(void)
 	fix_close(&f);
 }
 
-void
-suite_counters(void)
-{
-	suite_begin("GET_COUNTERS");
-	suite_test("fields", test_fields);
-	suite_test("is answered after HELLO", test_session);
-	suite_test("not agreed", test_not_agreed);
-}
+CU_TestInfo counters_tests[] = {
+	{"fields", test_fields},
+	{"is answered after HELLO", test_session},
+	{"not agreed", test_not_agreed},
+	CU_TEST_INFO_NULL,
+};

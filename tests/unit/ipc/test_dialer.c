@@ -37,6 +37,18 @@ changed(struct ipc_dialer *d)
 	return true;
 }
 
+/* It connects, and both ends are closed. */
+static void
+dial_succeeds(struct ipc_dialer *d, struct ipc_listener *l, uint64_t now)
+{
+	int fd = ipc_dialer_connect(d, now);
+
+	CU_ASSERT(fd >= 0);
+	ipc_fds_close(&fd, 1);
+	ipc_dialer_free(d);
+	ipc_listener_close(l);
+}
+
 static void
 test_connects_at_once(void)
 {
@@ -99,11 +111,7 @@ test_again(void)
 	close(fd);
 	ipc_dialer_again(d);
 	CU_ASSERT_EQUAL(ipc_dialer_due(d), 1000 + IPC_DIALER_MS);
-	fd = ipc_dialer_connect(d, 5000);
-	CU_ASSERT(fd >= 0);
-	close(fd);
-	ipc_dialer_free(d);
-	ipc_listener_close(l);
+	dial_succeeds(d, l, 5000);
 	conn_end();
 }
 
@@ -115,7 +123,6 @@ test_appears(void)
 	struct ipc_listener *l;
 	struct ipc_dialer *d;
 	char other[128];
-	int fd;
 
 	conn_begin();
 	d = dial_begin(conn_path);
@@ -129,11 +136,7 @@ test_appears(void)
 	l = conn_open();
 	CU_ASSERT(changed(d));
 	CU_ASSERT_EQUAL(ipc_dialer_due(d), 1000 + IPC_DIALER_MS);
-	fd = ipc_dialer_connect(d, 2000);
-	CU_ASSERT(fd >= 0);
-	close(fd);
-	ipc_dialer_free(d);
-	ipc_listener_close(l);
+	dial_succeeds(d, l, 2000);
 	conn_end();
 }
 
@@ -179,7 +182,6 @@ test_link(void)
 	struct ipc_listener *l;
 	struct ipc_dialer *d;
 	char link[96], folder[96], path[110];
-	int fd;
 
 	conn_begin();
 	snprintf(link, sizeof(link), "%s/link", conn_dir);
@@ -194,12 +196,8 @@ test_link(void)
 	CU_ASSERT_EQUAL(ipc_dialer_connect(d, 1000), -ENOENT);
 	CU_ASSERT_EQUAL(ipc_dialer_due(d), 1000 + IPC_DIALER_MS);
 	l = conn_open();
-	fd = ipc_dialer_connect(d, 1000 + IPC_DIALER_MS);
-	CU_ASSERT(fd >= 0);
-	close(fd);
-	ipc_dialer_free(d);
+	dial_succeeds(d, l, 1000 + IPC_DIALER_MS);
 	must(unlink(link) == 0 && unlink(folder) == 0);
-	ipc_listener_close(l);
 	conn_end();
 }
 
@@ -226,22 +224,13 @@ test_relative(void)
 	conn_end();
 }
 
-static void
-suite_of_type(const char *name, int (*type)(void))
-{
-	suite_begin_with(name, type);
-	suite_test("connects at once", test_connects_at_once);
-	suite_test("nobody listens", test_nobody_listens);
-	suite_test("a connection that ended", test_again);
-	suite_test("the path appears", test_appears);
-	suite_test("folders of the path appear", test_folders_appear);
-	suite_test("a link to nothing", test_link);
-	suite_test("a relative path", test_relative);
-}
-
-void
-suite_dialer(void)
-{
-	suite_of_type("dialer, SOCK_SEQPACKET", conn_seqpacket);
-	suite_of_type("dialer, SOCK_STREAM", conn_stream);
-}
+CU_TestInfo dialer_tests[] = {
+	{"connects at once", test_connects_at_once},
+	{"nobody listens", test_nobody_listens},
+	{"a connection that ended", test_again},
+	{"the path appears", test_appears},
+	{"folders of the path appear", test_folders_appear},
+	{"a link to nothing", test_link},
+	{"a relative path", test_relative},
+	CU_TEST_INFO_NULL,
+};

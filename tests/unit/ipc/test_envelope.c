@@ -332,24 +332,22 @@ test_text_copy(void)
 	CU_ASSERT_STRING_EQUAL(dst, "");
 }
 
-void
-suite_envelope(void)
-{
-	suite_begin("envelope");
-	suite_test("valid messages", test_valid);
-	suite_test("overview of the protocol", test_overview);
-	suite_test("handlers", test_handlers);
-	suite_test("unknown types", test_type);
-	suite_test("direction", test_direction);
-	suite_test("text about a wrong direction", test_direction_text);
-	suite_test("version", test_version);
-	suite_test("sequence number", test_seq);
-	suite_test("reply_to", test_reply_to);
-	suite_test("size", test_size);
-	suite_test("length against size", test_length);
-	suite_test("short header", test_short_header);
-	suite_test("descriptor counts", test_fd_counts);
-	suite_test("truncated", test_truncated);
-	suite_test("truncated after the last descriptor", test_truncated_full);
-	suite_test("text is made printable", test_text_copy);
-}
+CU_TestInfo envelope_tests[] = {
+	{"valid messages", test_valid},
+	{"overview of the protocol", test_overview},
+	{"handlers", test_handlers},
+	{"unknown types", test_type},
+	{"direction", test_direction},
+	{"text about a wrong direction", test_direction_text},
+	{"version", test_version},
+	{"sequence number", test_seq},
+	{"reply_to", test_reply_to},
+	{"size", test_size},
+	{"length against size", test_length},
+	{"short header", test_short_header},
+	{"descriptor counts", test_fd_counts},
+	{"truncated", test_truncated},
+	{"truncated after the last descriptor", test_truncated_full},
+	{"text is made printable", test_text_copy},
+	CU_TEST_INFO_NULL,
+};

@@ -70,8 +70,8 @@ test_last_words(void)
 	fix_open_at(&f, IPC_RUNNING);
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	fix_send_type(&f, VIRTQ_IPC_ERROR);
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	fix_input(&f, IPC_DEAD);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
@@ -81,8 +81,8 @@ test_last_words(void)
 	fix_open_at(&f, IPC_RUNNING);
 	CU_ASSERT_EQUAL(ipc_session_send_link(f.s, &link), 0);
 	fix_send_type(&f, VIRTQ_IPC_ERROR);
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	fix_input(&f, IPC_DEAD);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_GONE);
 	fix_close(&f);
@@ -104,11 +104,11 @@ test_refused_unread(void)
 	fix_send_type(&f, VIRTQ_IPC_QUEUE_FDS);
 	ipc_session_fail(f.s, &stranger);
 	ipc_session_free(f.s);
-	CU_ASSERT(recv(f.peer, &got, sizeof(got), 0) > 0);
+	CU_ASSERT(recv(f.end.sock, &got, sizeof(got), 0) > 0);
 	CU_ASSERT_EQUAL(got.hdr.type, VIRTQ_IPC_ERROR);
 	CU_ASSERT_EQUAL(got.u.error.code, VIRTQ_IPC_E_PEER);
-	CU_ASSERT_EQUAL(recv(f.peer, &got, sizeof(got), 0), 0);
-	close(f.peer);
+	CU_ASSERT_EQUAL(recv(f.end.sock, &got, sizeof(got), 0), 0);
+	close(f.end.sock);
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
@@ -202,16 +202,14 @@ test_err_set(void)
 	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_RING);
 }
 
-void
-suite_error(void)
-{
-	suite_begin("ERROR");
-	suite_test("fields", test_fields);
-	suite_test("from the device", test_from_device);
-	suite_test("from a device that is gone", test_last_words);
-	suite_test("before anything was read", test_refused_unread);
-	suite_test("from the owner", test_fail);
-	suite_test("names its message", test_reply_to);
-	suite_test("from within a callback", test_fail_inside);
-	suite_test("long sentence", test_err_set);
-}
+CU_TestInfo error_tests[] = {
+	{"fields", test_fields},
+	{"from the device", test_from_device},
+	{"from a device that is gone", test_last_words},
+	{"before anything was read", test_refused_unread},
+	{"from the owner", test_fail},
+	{"names its message", test_reply_to},
+	{"from within a callback", test_fail_inside},
+	{"long sentence", test_err_set},
+	CU_TEST_INFO_NULL,
+};

@@ -156,17 +156,15 @@ test_twice(void)
 	fix_close(&f);
 }
 
-void
-suite_hello(void)
-{
-	suite_begin("HELLO");
-	suite_test("versions", test_versions);
-	suite_test("queue pairs", test_pairs);
-	suite_test("names", test_names);
-	suite_test("reserved fields", test_reserved);
-	suite_test("HELLO_OK", test_ok);
-	suite_test("is answered", test_session);
-	suite_test("features are the intersection", test_features_offered);
-	suite_test("the owner refuses", test_refused);
-	suite_test("twice", test_twice);
-}
+CU_TestInfo hello_tests[] = {
+	{"versions", test_versions},
+	{"queue pairs", test_pairs},
+	{"names", test_names},
+	{"reserved fields", test_reserved},
+	{"HELLO_OK", test_ok},
+	{"is answered", test_session},
+	{"features are the intersection", test_features_offered},
+	{"the owner refuses", test_refused},
+	{"twice", test_twice},
+	CU_TEST_INFO_NULL,
+};

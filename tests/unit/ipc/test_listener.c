@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -386,19 +385,15 @@ static void
 test_exhausted(void)
 {
 	struct pollfd p = {.events = POLLIN};
-	struct rlimit old, low;
 	struct ipc_listener *l;
-	int used[64], n = 0, a, b;
+	struct fds_used used;
+	int a, b;
 
 	conn_begin();
 	l = conn_open();
 	a = conn_connect();
-	must(a >= 0 && getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 40;
-	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(a)) >= 0)
-		n++;
+	must(a >= 0);
+	fds_use_up(&used, a, 0);
 	for (int i = 0; i < 100; i++) {
 		b = ipc_listener_accept(l);
 		CU_ASSERT_EQUAL(b, -EMFILE);
@@ -407,10 +402,9 @@ test_exhausted(void)
 	/* the connection still waits */
 	p.fd = ipc_listener_fd(l);
 	CU_ASSERT_EQUAL(poll(&p, 1, 0), 1);
-	ipc_fds_close(used, (unsigned int)n);
+	fds_release(&used);
 	b = ipc_listener_accept(l);
 	CU_ASSERT(b >= 0);
-	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
 	close(a);
 	if (b >= 0)
 		close(b);
@@ -508,32 +502,23 @@ test_owner(void)
 	conn_end();
 }
 
-static void
-suite(const char *name, int (*choose_type)(void))
-{
-	suite_begin_with(name, choose_type);
-	suite_test("listens, accepts, cleans up", test_accept);
-	suite_test("mode without umask", test_umask);
-	suite_test("path of 107 and 108 bytes", test_length);
-	suite_test("directory is missing", test_missing_dir);
-	suite_test("directory is not writable", test_unwritable_dir);
-	suite_test("relative path", test_relative);
-	suite_test("regular file", test_regular_file);
-	suite_test("symbolic links and a fifo", test_symlink);
-	suite_test("hard link", test_hard_link);
-	suite_test("served by a process", test_live);
-	suite_test("served by another type of socket", test_live_other);
-	suite_test("served, and its queue is full", test_live_full);
-	suite_test("stale", test_stale);
-	suite_test("close leaves what is not its own", test_close_own_only);
-	suite_test("no descriptors left to accept", test_exhausted);
-	suite_test("10,000 connections", test_many_connects);
-	suite_test("another user", test_owner);
-}
-
-void
-suite_listener(void)
-{
-	suite("connector", conn_seqpacket);
-	suite("connector of SOCK_STREAM", conn_stream);
-}
+CU_TestInfo listener_tests[] = {
+	{"listens, accepts, cleans up", test_accept},
+	{"mode without umask", test_umask},
+	{"path of 107 and 108 bytes", test_length},
+	{"directory is missing", test_missing_dir},
+	{"directory is not writable", test_unwritable_dir},
+	{"relative path", test_relative},
+	{"regular file", test_regular_file},
+	{"symbolic links and a fifo", test_symlink},
+	{"hard link", test_hard_link},
+	{"served by a process", test_live},
+	{"served by another type of socket", test_live_other},
+	{"served, and its queue is full", test_live_full},
+	{"stale", test_stale},
+	{"close leaves what is not its own", test_close_own_only},
+	{"no descriptors left to accept", test_exhausted},
+	{"10,000 connections", test_many_connects},
+	{"another user", test_owner},
+	CU_TEST_INFO_NULL,
+};

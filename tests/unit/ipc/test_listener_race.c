@@ -164,18 +164,9 @@ test_turns(void)
 	munmap(holders, sizeof(int));
 }
 
-static void
-suite(const char *name, int (*choose_type)(void))
-{
-	suite_begin_with(name, choose_type);
-	suite_test("start at once", test_start);
-	suite_test("start at once over a stale socket", test_start_stale);
-	suite_test("start and stop in turns", test_turns);
-}
-
-void
-suite_listener_race(void)
-{
-	suite("connector, several processes", conn_seqpacket);
-	suite("connector of SOCK_STREAM, several processes", conn_stream);
-}
+CU_TestInfo listener_race_tests[] = {
+	{"start at once", test_start},
+	{"start at once over a stale socket", test_start_stale},
+	{"start and stop in turns", test_turns},
+	CU_TEST_INFO_NULL,
+};

@@ -157,15 +157,13 @@ test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_log(void)
-{
-	suite_begin("LOG");
-	suite_test("fields", test_fields);
-	suite_test("covers memory", test_covers);
-	suite_test("memory grows beyond it", test_memory_grows);
-	suite_test("shorter than memory", test_too_short);
-	suite_test("not agreed", test_not_agreed);
-	suite_test("off before it was on", test_off_first);
-	suite_test("the owner refuses", test_refused);
-}
+CU_TestInfo log_tests[] = {
+	{"fields", test_fields},
+	{"covers memory", test_covers},
+	{"memory grows beyond it", test_memory_grows},
+	{"shorter than memory", test_too_short},
+	{"not agreed", test_not_agreed},
+	{"off before it was on", test_off_first},
+	{"the owner refuses", test_refused},
+	CU_TEST_INFO_NULL,
+};

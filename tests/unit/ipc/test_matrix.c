@@ -128,12 +128,10 @@ test_state_names(void)
 	CU_ASSERT_STRING_EQUAL(ipc_state_name(IPC_DEAD), "dead");
 }
 
-void
-suite_matrix(void)
-{
-	suite_begin("messages in states");
-	suite_test("device to PMD", test_states);
-	suite_test("messages of the other side", test_wrong_way);
-	suite_test("PMD to device", test_device_side);
-	suite_test("names of states", test_state_names);
-}
+CU_TestInfo matrix_tests[] = {
+	{"device to PMD", test_states},
+	{"messages of the other side", test_wrong_way},
+	{"PMD to device", test_device_side},
+	{"names of states", test_state_names},
+	CU_TEST_INFO_NULL,
+};

@@ -129,10 +129,10 @@ test_session(void)
 	fix_ask_type(&f, VIRTQ_IPC_START, VIRTQ_IPC_START_OK);
 	msg_make(&m, VIRTQ_IPC_MEM_TABLE);
 	fill(&m.u.mem, VIRTQ_IPC_MAX_REGIONS);
-	f.keep = true;
+	f.end.keep = true;
 	fix_ask(&f, &m, VIRTQ_IPC_MEM_OK);
 	CU_ASSERT_EQUAL(ipc_session_state(f.s), IPC_RUNNING);
-	CU_ASSERT_EQUAL(f.num_kept, VIRTQ_IPC_MAX_REGIONS);
+	CU_ASSERT_EQUAL(f.end.num_kept, VIRTQ_IPC_MAX_REGIONS);
 	CU_ASSERT_EQUAL(f.mems, 3);
 	fix_close(&f);
 }
@@ -151,16 +151,14 @@ test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_mem_table(void)
-{
-	suite_begin("MEM_TABLE");
-	suite_test("count", test_count);
-	suite_test("empty and misaligned regions", test_region);
-	suite_test("regions that wrap", test_wrap);
-	suite_test("regions that overlap", test_overlap);
-	suite_test("reserved fields", test_reserved);
-	suite_test("end of memory", test_last);
-	suite_test("is answered in every state", test_session);
-	suite_test("the owner refuses", test_refused);
-}
+CU_TestInfo mem_table_tests[] = {
+	{"count", test_count},
+	{"empty and misaligned regions", test_region},
+	{"regions that wrap", test_wrap},
+	{"regions that overlap", test_overlap},
+	{"reserved fields", test_reserved},
+	{"end of memory", test_last},
+	{"is answered in every state", test_session},
+	{"the owner refuses", test_refused},
+	CU_TEST_INFO_NULL,
+};

@@ -100,8 +100,8 @@ test_closed(void)
 		fix_open_at(&f, states[i]);
 		if (states[i] == IPC_READY)
 			fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
-		close(f.peer);
-		f.peer = -1;
+		close(f.end.sock);
+		f.end.sock = -1;
 		fix_input(&f, IPC_DEAD);
 		CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, 0);
 		CU_ASSERT_STRING_EQUAL(ipc_session_why(f.s)->text, "peer closed the connection");
@@ -140,8 +140,8 @@ test_killed(void)
 			raise(SIGKILL);
 			_exit(1);
 		}
-		close(f.peer);
-		f.peer = -1;
+		close(f.end.sock);
+		f.end.sock = -1;
 		must(waitpid(pid, &status, 0) == pid);
 		CU_ASSERT(WIFSIGNALED(status));
 		CU_ASSERT_EQUAL(ipc_session_input(f.s), -1);
@@ -211,8 +211,8 @@ test_root_and_self(void)
 	struct fix f;
 
 	fix_open(&f);
-	CU_ASSERT_EQUAL(ipc_peer_allowed(f.peer, (uid_t)-1, &err), 0);
-	CU_ASSERT_EQUAL(ipc_peer_cred(f.peer, &cred), 0);
+	CU_ASSERT_EQUAL(ipc_peer_allowed(f.end.sock, (uid_t)-1, &err), 0);
+	CU_ASSERT_EQUAL(ipc_peer_cred(f.end.sock, &cred), 0);
 	CU_ASSERT_EQUAL(cred.uid, geteuid());
 	CU_ASSERT_EQUAL(cred.pid, getpid());
 	fix_close(&f);
@@ -224,16 +224,43 @@ test_root_and_self(void)
 	}
 }
 
-void
-suite_peer(void)
+/* A pair of sockets that a process of user uid made. */
+static void
+pair_of(uid_t uid, int sv[2])
 {
-	suite_begin("peers");
-	suite_test("silent", test_silent);
-	suite_test("sends without end", test_burst);
-	suite_test("never reads", test_never_reads);
-	suite_test("sequence numbers", test_seq);
-	suite_test("closes", test_closed);
-	suite_test("killed after each message", test_killed);
-	suite_test("garbage", test_garbage);
-	suite_test("root and this user may connect", test_root_and_self);
+	must(seteuid(uid) == 0);
+	must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == 0);
+	must(seteuid(0) == 0);
 }
+
+static void
+test_stranger(void)
+{
+	struct ipc_err err = {0, ""};
+	int sv[2];
+
+	if (geteuid() != 0)
+		return;
+	pair_of(4321, sv);
+	CU_ASSERT_EQUAL(ipc_peer_allowed(sv[0], (uid_t)-1, &err), -1);
+	CU_ASSERT_EQUAL(err.code, VIRTQ_IPC_E_PEER);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "give the port uid=4321,"));
+	CU_ASSERT_EQUAL(ipc_peer_allowed(sv[0], 4322, &err), -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "user id 0 or 4322"));
+	CU_ASSERT_EQUAL(ipc_peer_allowed(sv[0], 4321, &err), 0);
+	close(sv[0]);
+	close(sv[1]);
+}
+
+CU_TestInfo peer_tests[] = {
+	{"silent", test_silent},
+	{"sends without end", test_burst},
+	{"never reads", test_never_reads},
+	{"sequence numbers", test_seq},
+	{"closes", test_closed},
+	{"killed after each message", test_killed},
+	{"garbage", test_garbage},
+	{"root and this user may connect", test_root_and_self},
+	{"another user may connect if the port names it", test_stranger},
+	CU_TEST_INFO_NULL,
+};

@@ -91,15 +91,15 @@ test_taken(void)
 
 	fix_open_at(&f, IPC_READY);
 	with = fds_count();
-	f.keep = true;
+	f.end.keep = true;
 	fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
 	fix_ask_type(&f, VIRTQ_IPC_START, VIRTQ_IPC_START_OK);
-	CU_ASSERT_EQUAL(f.num_kept, 5);
+	CU_ASSERT_EQUAL(f.end.num_kept, 5);
 	CU_ASSERT_EQUAL(fds_count(), with + 5);
 	fix_ask_type(&f, VIRTQ_IPC_STOP, VIRTQ_IPC_STOPPED);
-	fix_drop_kept(&f);
+	end_drop(&f.end);
 	CU_ASSERT_EQUAL(fds_count(), with);
-	f.keep = false;
+	f.end.keep = false;
 	fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
 	fix_close(&f);
 	CU_ASSERT_EQUAL(fds_count(), before);
@@ -163,15 +163,13 @@ test_nonblocking(void)
 	fix_close(&f);
 }
 
-void
-suite_queue_fds(void)
-{
-	suite_begin("QUEUE_FDS");
-	suite_test("range of queues", test_range);
-	suite_test("number of descriptors", test_fds);
-	suite_test("staged and replaced", test_staged);
-	suite_test("taken by START", test_taken);
-	suite_test("dropped when the session dies", test_dropped_on_death);
-	suite_test("not an eventfd", test_not_eventfd);
-	suite_test("made non-blocking", test_nonblocking);
-}
+CU_TestInfo queue_fds_tests[] = {
+	{"range of queues", test_range},
+	{"number of descriptors", test_fds},
+	{"staged and replaced", test_staged},
+	{"taken by START", test_taken},
+	{"dropped when the session dies", test_dropped_on_death},
+	{"not an eventfd", test_not_eventfd},
+	{"made non-blocking", test_nonblocking},
+	CU_TEST_INFO_NULL,
+};

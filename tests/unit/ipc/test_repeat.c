@@ -22,7 +22,7 @@ ask(struct fix *f, struct msg *m, int fd)
 	m->hdr.seq = ++f->seq;
 	fix_send_raw(f, m, sizeof(m->hdr) + m->hdr.size, fd, msg_fds(m));
 	must(ipc_session_input(f->s) == 0);
-	while (ipc_sock_recv(f->peer, &got, sizeof(got), &in, fds) == IPC_RECV_MSG)
+	while (ipc_sock_recv(f->end.sock, &got, sizeof(got), &in, fds) == IPC_RECV_MSG)
 		;
 }
 
@@ -112,13 +112,11 @@ test_refused(void)
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_repeat(void)
-{
-	suite_begin("repeats");
-	suite_test("MEM_TABLE", test_mem_table);
-	suite_test("QUEUE_FDS", test_queue_fds);
-	suite_test("LOG", test_log);
-	suite_test("START and STOP", test_start_stop);
-	suite_test("refused connections with descriptors", test_refused);
-}
+CU_TestInfo repeat_tests[] = {
+	{"MEM_TABLE", test_mem_table},
+	{"QUEUE_FDS", test_queue_fds},
+	{"LOG", test_log},
+	{"START and STOP", test_start_stop},
+	{"refused connections with descriptors", test_refused},
+	CU_TEST_INFO_NULL,
+};

@@ -78,12 +78,7 @@ test_session(void)
 	}
 }
 
-void
-suite_rxstate(void)
-{
-	suite_begin("RXSTATE");
-	suite_test("fields", test_fields);
-	suite_test("offloads", test_offloads);
-	suite_test("address table", test_macs);
-	suite_test("is handed on", test_session);
-}
+CU_TestInfo rxstate_tests[] = {
+	{"fields", test_fields},        {"offloads", test_offloads}, {"address table", test_macs},
+	{"is handed on", test_session}, CU_TEST_INFO_NULL,
+};

@@ -9,7 +9,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -171,25 +170,15 @@ static void
 test_no_slots(void)
 {
 	unsigned int before = fds_count();
-	struct rlimit old, low;
-	unsigned int n = 0;
-	int used[64];
+	struct fds_used used;
 	struct fix f;
 
 	fix_open_at(&f, IPC_IDLE);
 	fix_send_type(&f, VIRTQ_IPC_MEM_TABLE);
-	must(getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 64;
-	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(f.peer)) >= 0)
-		n++;
-	must(n > 0 && n < 64);
 	/* one free slot of the two that are needed */
-	ipc_fds_close(&used[n - 1], 1);
+	fds_use_up(&used, f.end.sock, 1);
 	CU_ASSERT_EQUAL(ipc_session_input(f.s), -1);
-	ipc_fds_close(used, n);
-	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	fds_release(&used);
 	CU_ASSERT_EQUAL(ipc_session_why(f.s)->code, VIRTQ_IPC_E_RESOURCES);
 	CU_ASSERT_PTR_NOT_NULL(strstr(ipc_session_why(f.s)->text, "ulimit"));
 	CU_ASSERT_EQUAL(f.mems, 0);
@@ -209,30 +198,29 @@ test_send(void)
 	for (unsigned int i = 0; i < VIRTQ_IPC_MAX_FDS; i++)
 		some[i] = fd_event();
 	msg_make(&m, VIRTQ_IPC_QUEUE_FDS);
-	CU_ASSERT_EQUAL(ipc_sock_send(f.peer, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS + 1), -EINVAL);
-	CU_ASSERT_EQUAL(ipc_sock_send(f.peer, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS), 0);
+	CU_ASSERT_EQUAL(ipc_sock_send(f.end.sock, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS + 1),
+			-EINVAL);
+	CU_ASSERT_EQUAL(ipc_sock_send(f.end.sock, &m.hdr, &m.u, some, VIRTQ_IPC_MAX_FDS), 0);
 	CU_ASSERT_EQUAL(receive(&f), IPC_RECV_MSG);
 	CU_ASSERT_EQUAL(in.len, sizeof(m.hdr) + m.hdr.size);
 	CU_ASSERT_EQUAL(in.nfds, VIRTQ_IPC_MAX_FDS);
 	ipc_fds_close(fds, in.nfds);
 	ipc_fds_close(some, VIRTQ_IPC_MAX_FDS);
 	/* a peer that is gone is an error, not a signal */
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	CU_ASSERT_EQUAL(ipc_sock_send(ipc_session_fd(f.s), &m.hdr, &m.u, NULL, 0), -EPIPE);
 	fix_close(&f);
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
-void
-suite_sock(void)
-{
-	suite_begin("socket");
-	suite_test("a message and its descriptors", test_message);
-	suite_test("longest message", test_longest);
-	suite_test("too many descriptors", test_too_many);
-	suite_test("several control messages", test_several);
-	suite_test("empty packet", test_empty_packet);
-	suite_test("no free descriptor slots", test_no_slots);
-	suite_test("send", test_send);
-}
+CU_TestInfo sock_tests[] = {
+	{"a message and its descriptors", test_message},
+	{"longest message", test_longest},
+	{"too many descriptors", test_too_many},
+	{"several control messages", test_several},
+	{"empty packet", test_empty_packet},
+	{"no free descriptor slots", test_no_slots},
+	{"send", test_send},
+	CU_TEST_INFO_NULL,
+};

@@ -276,7 +276,7 @@ test_refused(void)
 
 		fix_open_at(&f, IPC_READY);
 		fix_ask_type(&f, VIRTQ_IPC_QUEUE_FDS, 0);
-		f.keep = keeps;
+		f.end.keep = keeps;
 		ipc_err_set(&f.start_err, VIRTQ_IPC_E_FEATURES, "virtio feature 63 is not known");
 		fix_send_type(&f, VIRTQ_IPC_START);
 		fix_refused(&f, VIRTQ_IPC_E_FEATURES);
@@ -285,22 +285,20 @@ test_refused(void)
 	}
 }
 
-void
-suite_start(void)
-{
-	suite_begin("START");
-	suite_test("fields before the queues", test_head);
-	suite_test("number of descriptors", test_fds);
-	suite_test("all queues of the wire", test_all_queues);
-	suite_test("generation", test_generation);
-	suite_test("flags and reserved fields of a queue", test_flags);
-	suite_test("ring size", test_size);
-	suite_test("alignment", test_align);
-	suite_test("areas that wrap", test_wrap);
-	suite_test("position of a split ring", test_split_position);
-	suite_test("packed ring", test_packed);
-	suite_test("is answered", test_session);
-	suite_test("enabled queue without eventfds", test_no_eventfds);
-	suite_test("started again", test_again);
-	suite_test("the owner refuses", test_refused);
-}
+CU_TestInfo start_tests[] = {
+	{"fields before the queues", test_head},
+	{"number of descriptors", test_fds},
+	{"all queues of the wire", test_all_queues},
+	{"generation", test_generation},
+	{"flags and reserved fields of a queue", test_flags},
+	{"ring size", test_size},
+	{"alignment", test_align},
+	{"areas that wrap", test_wrap},
+	{"position of a split ring", test_split_position},
+	{"packed ring", test_packed},
+	{"is answered", test_session},
+	{"enabled queue without eventfds", test_no_eventfds},
+	{"started again", test_again},
+	{"the owner refuses", test_refused},
+	CU_TEST_INFO_NULL,
+};

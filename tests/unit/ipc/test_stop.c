@@ -75,12 +75,10 @@ test_twice(void)
 	fix_close(&f);
 }
 
-void
-suite_stop(void)
-{
-	suite_begin("STOP");
-	suite_test("fields of STOPPED", test_fields);
-	suite_test("all queues of the wire", test_all_queues);
-	suite_test("is answered with the positions", test_session);
-	suite_test("twice", test_twice);
-}
+CU_TestInfo stop_tests[] = {
+	{"fields of STOPPED", test_fields},
+	{"all queues of the wire", test_all_queues},
+	{"is answered with the positions", test_session},
+	{"twice", test_twice},
+	CU_TEST_INFO_NULL,
+};

@@ -103,13 +103,11 @@ test_broken(void)
 	fix_close(&f);
 }
 
-void
-suite_unsolicited(void)
-{
-	suite_begin("unsolicited messages");
-	suite_test("fields of LINK", test_link_fields);
-	suite_test("fields of BROKEN", test_broken_fields);
-	suite_test("LINK", test_link);
-	suite_test("ANNOUNCE", test_announce);
-	suite_test("BROKEN", test_broken);
-}
+CU_TestInfo unsolicited_tests[] = {
+	{"fields of LINK", test_link_fields},
+	{"fields of BROKEN", test_broken_fields},
+	{"LINK", test_link},
+	{"ANNOUNCE", test_announce},
+	{"BROKEN", test_broken},
+	CU_TEST_INFO_NULL,
+};

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "ipc_fd.h"
 
@@ -213,14 +212,8 @@ msg_bytes(const struct msg *m, unsigned char *bytes)
 static void
 keep(struct fix *f, int *fds, unsigned int count)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		f->fd = fds[i];
-		if (!f->keep || fds[i] < 0)
-			continue;
-		must(f->num_kept < sizeof(f->kept) / sizeof(f->kept[0]));
-		f->kept[f->num_kept++] = fds[i];
-		fds[i] = -1;
-	}
+	f->fd = fds[count - 1];
+	end_keep(&f->end, fds, count);
 }
 
 static struct fix *
@@ -243,8 +236,14 @@ result(struct fix *f, struct vhost_err *err)
 	return f->result;
 }
 
+static uint64_t
+op_get_features(void)
+{
+	return FEATURES;
+}
+
 static int
-op_features(struct vhost_session *s, uint64_t features, bool enable, struct vhost_err *err)
+op_set_features(struct vhost_session *s, uint64_t features, bool enable, struct vhost_err *err)
 {
 	struct fix *f = called(s, OP_FEATURES);
 
@@ -324,33 +323,31 @@ op_addr(struct vhost_session *s, const struct vhost_user_vring_addr *addr, struc
 }
 
 static int
-op_kick(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+ring_fd(struct vhost_session *s, enum op op, uint32_t index, int *fd, struct vhost_err *err)
 {
-	struct fix *f = called(s, OP_KICK);
+	struct fix *f = called(s, op);
 
 	f->index = index;
 	keep(f, fd, 1);
 	return result(f, err);
+}
+
+static int
+op_kick(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
+{
+	return ring_fd(s, OP_KICK, index, fd, err);
 }
 
 static int
 op_call(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
 {
-	struct fix *f = called(s, OP_CALL);
-
-	f->index = index;
-	keep(f, fd, 1);
-	return result(f, err);
+	return ring_fd(s, OP_CALL, index, fd, err);
 }
 
 static int
 op_err(struct vhost_session *s, uint32_t index, int *fd, struct vhost_err *err)
 {
-	struct fix *f = called(s, OP_ERR);
-
-	f->index = index;
-	keep(f, fd, 1);
-	return result(f, err);
+	return ring_fd(s, OP_ERR, index, fd, err);
 }
 
 static int
@@ -458,16 +455,16 @@ op_failing(struct vhost_session *s)
 	char byte;
 
 	f->failings++;
-	f->told_first = recv(f->peer, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+	f->told_first = recv(f->end.sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 	vhost_session_fail(s, "another reason"); /* without effect */
 }
 
 static const struct vhost_session_ops ops = {
-	.features = FEATURES,
 	.protocol_features = PROTOCOL,
 	.max_vrings = VRINGS,
 	.max_regions = REGIONS,
-	.set_features = op_features,
+	.get_features = op_get_features,
+	.set_features = op_set_features,
 	.mem_table = op_mem_table,
 	.mem_add = op_mem_add,
 	.mem_remove = op_mem_remove,
@@ -496,12 +493,8 @@ static const struct vhost_session_ops ops = {
 void
 fix_open_new(struct fix *f)
 {
-	int sv[2];
-
 	memset(f, 0, sizeof(*f));
-	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, sv) == 0);
-	f->peer = sv[1];
-	f->s = vhost_session_new(sv[0], &ops, f);
+	f->s = vhost_session_new(end_open(&f->end, SOCK_STREAM), &ops, f);
 	must(f->s != NULL);
 }
 
@@ -523,19 +516,10 @@ fix_open(struct fix *f)
 }
 
 void
-fix_drop_kept(struct fix *f)
-{
-	ipc_fds_close(f->kept, f->num_kept);
-	f->num_kept = 0;
-}
-
-void
 fix_close(struct fix *f)
 {
 	vhost_session_free(f->s);
-	fix_drop_kept(f);
-	if (f->peer >= 0)
-		close(f->peer);
+	end_close(&f->end);
 }
 
 unsigned int
@@ -552,11 +536,8 @@ void
 fix_send(struct fix *f, const struct msg *m)
 {
 	unsigned char bytes[MSG_BYTES];
-	size_t len = msg_bytes(m, bytes);
-	int fd = fd_event();
 
-	fds_send(f->peer, bytes, len, fd, m->nfds);
-	close(fd);
+	end_send(&f->end, bytes, msg_bytes(m, bytes), m->nfds);
 }
 
 bool
@@ -565,10 +546,11 @@ fix_recv(struct fix *f, struct msg *reply, int *fd)
 	struct vhost_in in;
 
 	vhost_in_reset(&in);
-	if (vhost_sock_recv(f->peer, &in, VHOST_USER_HDR_SIZE) != VHOST_RECV_ALL)
+	if (vhost_sock_recv(f->end.sock, &in, VHOST_USER_HDR_SIZE) != VHOST_RECV_ALL)
 		return false;
 	must(in.hdr.size <= sizeof(in.payload));
-	must(vhost_sock_recv(f->peer, &in, VHOST_USER_HDR_SIZE + in.hdr.size) == VHOST_RECV_ALL);
+	must(vhost_sock_recv(f->end.sock, &in, VHOST_USER_HDR_SIZE + in.hdr.size) ==
+	     VHOST_RECV_ALL);
 	CU_ASSERT_EQUAL(in.hdr.flags, VHOST_USER_VERSION | VHOST_USER_REPLY);
 	CU_ASSERT(!in.cut_fds && !in.late_fds);
 	*reply = (struct msg){.hdr = in.hdr, .u = in.payload, .nfds = in.nfds};
@@ -584,7 +566,7 @@ bool
 fix_at_end(struct fix *f)
 {
 	char byte;
-	ssize_t n = recv(f->peer, &byte, 1, MSG_DONTWAIT);
+	ssize_t n = recv(f->end.sock, &byte, 1, MSG_DONTWAIT);
 
 	return n == 0 || (n < 0 && errno == ECONNRESET);
 }

@@ -11,6 +11,7 @@
 
 #include <CUnit/CUnit.h>
 
+#include "end.h"
 #include "fds.h"
 #include "vhost_session.h"
 #include "vhost_sock.h"
@@ -75,9 +76,8 @@ enum op {
 
 struct fix {
 	struct vhost_session *s;
-	int peer;         /* the front end's end, -1 once closed */
+	struct end end;   /* the front end's end */
 	int result;       /* of every callback: 0, 1 or -1 */
-	bool keep;        /* callbacks take the descriptors */
 	bool fail_inside; /* callbacks call vhost_session_fail() */
 	unsigned int calls[OPS];
 	unsigned int failings;
@@ -94,8 +94,6 @@ struct fix {
 	struct vhost_user_inflight area;
 	uint8_t mac[6];
 	int fd; /* was one given? -1: no */
-	int kept[VHOST_MAX_FDS];
-	unsigned int num_kept;
 };
 
 /* Opens, with all protocol features agreed on. */
@@ -105,8 +103,6 @@ void fix_open_new(struct fix *f);
 /* Opens, and agrees on those. */
 void fix_open_with(struct fix *f, uint64_t protocol);
 void fix_close(struct fix *f);
-/* Closes the descriptors that callbacks kept. */
-void fix_drop_kept(struct fix *f);
 /* Calls of all callbacks. */
 unsigned int fix_calls(const struct fix *f);
 

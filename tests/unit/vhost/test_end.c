@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,7 +41,7 @@ refused(uint32_t request, bool asks, bool agreed)
 
 	fix_open_with(&f, agreed ? PROTOCOL : PROTOCOL & ~F(REPLY_ACK));
 	hdr.flags |= asks ? VHOST_USER_NEED_REPLY : 0;
-	fds_send(f.peer, &hdr, VHOST_USER_HDR_SIZE, -1, 0);
+	fds_send(f.end.sock, &hdr, VHOST_USER_HDR_SIZE, -1, 0);
 	CU_ASSERT_EQUAL(vhost_session_input(f.s), -1);
 	CU_ASSERT_EQUAL(fix_recv(&f, &got, NULL), asks && agreed && !msg_has_reply(request));
 	if (asks && agreed && !msg_has_reply(request)) {
@@ -81,8 +80,8 @@ test_unread(void)
 	vhost_session_free(f.s);
 	CU_ASSERT(fix_recv(&f, &got, NULL));
 	CU_ASSERT_EQUAL(got.u.u64, 1);
-	CU_ASSERT_EQUAL(recv(f.peer, &got, 1, MSG_DONTWAIT), 0);
-	close(f.peer);
+	CU_ASSERT_EQUAL(recv(f.end.sock, &got, 1, MSG_DONTWAIT), 0);
+	close(f.end.sock);
 	CU_ASSERT_EQUAL(fds_count(), before);
 }
 
@@ -98,9 +97,9 @@ test_free_half(void)
 
 	fix_open(&f);
 	msg_make(&m, VHOST_USER_SET_MEM_TABLE);
-	fds_send(f.peer, bytes, msg_bytes(&m, bytes) - 1, fd, 2);
+	fds_send(f.end.sock, bytes, msg_bytes(&m, bytes) - 1, fd, 2);
 	CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
-	fds_send(f.peer, bytes, 1, -1, 0);
+	fds_send(f.end.sock, bytes, 1, -1, 0);
 	fix_send(&f, &m);
 	fix_close(&f);
 	close(fd);
@@ -112,27 +111,17 @@ static void
 test_no_slots(void)
 {
 	unsigned int before = fds_count();
-	struct rlimit old, low;
-	unsigned int n = 0;
-	int used[64];
+	struct fds_used used;
 	struct fix f;
 	struct msg m;
 
 	fix_open(&f);
 	msg_make(&m, VHOST_USER_SET_MEM_TABLE);
 	fix_send(&f, &m);
-	must(getrlimit(RLIMIT_NOFILE, &old) == 0);
-	low = old;
-	low.rlim_cur = 64;
-	must(setrlimit(RLIMIT_NOFILE, &low) == 0);
-	while (n < 64 && (used[n] = dup(f.peer)) >= 0)
-		n++;
-	must(n > 0 && n < 64);
 	/* one free slot of the two that are needed */
-	ipc_fds_close(&used[n - 1], 1);
+	fds_use_up(&used, f.end.sock, 1);
 	fix_over(&f, "ulimit");
-	ipc_fds_close(used, n);
-	must(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	fds_release(&used);
 	CU_ASSERT_EQUAL(fix_calls(&f), 0);
 	fix_close(&f);
 	CU_ASSERT_EQUAL(fds_count(), before);
@@ -146,12 +135,12 @@ test_cloexec(void)
 	struct msg m;
 
 	fix_open(&f);
-	f.keep = true;
+	f.end.keep = true;
 	msg_make(&m, VHOST_USER_SET_MEM_TABLE);
 	fix_input(&f, &m);
-	for (unsigned int i = 0; i < f.num_kept; i++)
-		CU_ASSERT(fcntl(f.kept[i], F_GETFD) & FD_CLOEXEC);
-	CU_ASSERT_EQUAL(f.num_kept, 2);
+	for (unsigned int i = 0; i < f.end.num_kept; i++)
+		CU_ASSERT(fcntl(f.end.kept[i], F_GETFD) & FD_CLOEXEC);
+	CU_ASSERT_EQUAL(f.end.num_kept, 2);
 	CU_ASSERT_PTR_EQUAL(vhost_session_owner(f.s), &f);
 	fix_close(&f);
 	vhost_session_free(NULL);

@@ -19,7 +19,7 @@ test_flags(void)
 		fix_open(&f);
 		msg_make(&m, VHOST_USER_SET_OWNER);
 		m.hdr.flags = flags;
-		fds_send(f.peer, bytes, msg_bytes(&m, bytes), -1, 0);
+		fds_send(f.end.sock, bytes, msg_bytes(&m, bytes), -1, 0);
 		if (flags == (VHOST_USER_VERSION | VHOST_USER_NEED_REPLY))
 			CU_ASSERT_EQUAL(vhost_session_input(f.s), 0)
 		else
@@ -36,7 +36,7 @@ refuse_header(uint32_t request, uint32_t size, const char *words)
 	struct fix f;
 
 	fix_open(&f);
-	fds_send(f.peer, &hdr, VHOST_USER_HDR_SIZE, -1, 0);
+	fds_send(f.end.sock, &hdr, VHOST_USER_HDR_SIZE, -1, 0);
 	fix_over(&f, words);
 	CU_ASSERT_EQUAL(fix_calls(&f), 0);
 	fix_close(&f);
@@ -114,9 +114,9 @@ test_late_fds(void)
 			struct fix f;
 
 			fix_open(&f);
-			fds_send(f.peer, bytes, at, -1, 0);
+			fds_send(f.end.sock, bytes, at, -1, 0);
 			CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
-			fds_send(f.peer, bytes + at, len - at, fd, nfds);
+			fds_send(f.end.sock, bytes + at, len - at, fd, nfds);
 			fix_over(&f, "did not come with its first byte");
 			CU_ASSERT_EQUAL(fix_calls(&f), 0);
 			fix_close(&f);

@@ -68,7 +68,7 @@ test_sizes(void)
 			fix_open(&f);
 			msg_make(&m, matrix[r].request);
 			m.hdr.size = size;
-			fds_send(f.peer, &m.hdr, VHOST_USER_HDR_SIZE, -1, 0);
+			fds_send(f.end.sock, &m.hdr, VHOST_USER_HDR_SIZE, -1, 0);
 			if (waits) {
 				CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
 				CU_ASSERT_EQUAL(fix_calls(&f), 0);
@@ -302,12 +302,12 @@ test_keep(void)
 			struct msg m;
 
 			fix_open(&f);
-			f.keep = keeps;
+			f.end.keep = keeps;
 			with = fds_count();
 			msg_make(&m, matrix[r].request);
 			fix_input(&f, &m);
-			CU_ASSERT_EQUAL(fds_count(), with + f.num_kept);
-			CU_ASSERT(f.num_kept == 0 || f.num_kept == m.nfds);
+			CU_ASSERT_EQUAL(fds_count(), with + f.end.num_kept);
+			CU_ASSERT(f.end.num_kept == 0 || f.end.num_kept == m.nfds);
 			fix_close(&f);
 		}
 	}

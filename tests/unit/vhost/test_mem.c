@@ -25,10 +25,10 @@ test_table(void)
 				.user_addr = 0x7f0000000000,
 				.fd_offset = 0x1000 * i,
 			};
-		f.keep = true;
+		f.end.keep = true;
 		fix_input(&f, &m);
 		CU_ASSERT_EQUAL(f.num, n);
-		CU_ASSERT_EQUAL(f.num_kept, n);
+		CU_ASSERT_EQUAL(f.end.num_kept, n);
 		CU_ASSERT_EQUAL(memcmp(f.region, m.u.mem.region, n * sizeof(f.region[0])), 0);
 		fix_close(&f);
 	}
@@ -127,11 +127,11 @@ test_slots(void)
 	fix_open(&f);
 	msg_make(&m, VHOST_USER_GET_MAX_MEM_SLOTS);
 	fix_asked(&f, &m, REGIONS);
-	f.keep = true;
+	f.end.keep = true;
 	msg_make(&m, VHOST_USER_ADD_MEM_REG);
 	m.hdr.flags |= VHOST_USER_NEED_REPLY;
 	fix_asked(&f, &m, 0);
-	CU_ASSERT_EQUAL(f.num_kept, 1);
+	CU_ASSERT_EQUAL(f.end.num_kept, 1);
 	CU_ASSERT_EQUAL(memcmp(&f.region[0], &m.u.reg.region, sizeof(f.region[0])), 0);
 	/* with a descriptor, which is closed, and without */
 	msg_make(&m, VHOST_USER_REM_MEM_REG);
@@ -142,7 +142,7 @@ test_slots(void)
 		CU_ASSERT_EQUAL(memcmp(&f.region[0], &m.u.reg.region, sizeof(f.region[0])), 0);
 	}
 	CU_ASSERT_EQUAL((int)fds_count(), before);
-	CU_ASSERT_EQUAL(f.num_kept, 1);
+	CU_ASSERT_EQUAL(f.end.num_kept, 1);
 	CU_ASSERT_EQUAL(f.calls[OP_MEM_REMOVE], 2);
 	CU_ASSERT(!fix_recv(&f, &got, NULL));
 	fix_close(&f);

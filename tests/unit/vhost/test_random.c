@@ -41,7 +41,7 @@ send_pieces(struct fix *f, const unsigned char *bytes, size_t len, int fd, unsig
 	while (at < len && !vhost_session_is_dead(f->s)) {
 		size_t piece = number(3) ? len - at : 1 + number((uint32_t)(len - at));
 
-		fds_send(f->peer, bytes + at, piece, fd, at == 0 || number(8) == 0 ? nfds : 0);
+		fds_send(f->end.sock, bytes + at, piece, fd, at == 0 || number(8) == 0 ? nfds : 0);
 		at += piece;
 		vhost_session_input(f->s);
 	}
@@ -71,12 +71,12 @@ session(int fd)
 		msg_make(&m, number(4) ? 1 + number(40) : number(REQUESTS));
 		m.hdr.flags |= number(2) ? VHOST_USER_NEED_REPLY : 0;
 		f.result = (int)number(40) < 2 ? 1 : 0;
-		f.keep = number(2);
+		f.end.keep = number(2);
 		len = msg_bytes(&m, bytes);
 		if (number(3) == 0)
 			spoil(bytes, len);
 		send_pieces(&f, bytes, len, fd, number(12) ? m.nfds : number(12));
-		fix_drop_kept(&f);
+		end_drop(&f.end);
 		read_replies(&f);
 	}
 	CU_ASSERT_EQUAL(f.failings, vhost_session_is_dead(f.s));

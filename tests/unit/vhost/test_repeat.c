@@ -37,7 +37,7 @@ repeat(uint32_t request, int result)
 	len = msg_bytes(&m, bytes);
 	with = fds_count();
 	for (int i = 0; i < REPEATS; i++) {
-		fds_send(f.peer, bytes, len, fd, m.nfds);
+		fds_send(f.end.sock, bytes, len, fd, m.nfds);
 		must(vhost_session_input(f.s) == 0);
 		read_all(&f);
 	}
@@ -87,7 +87,7 @@ test_ended(void)
 		msg_make(&m, (uint32_t)i % REQUESTS);
 		len = msg_bytes(&m, bytes);
 		fix_open(&f);
-		fds_send(f.peer, bytes, len, fd, 3 + (unsigned int)i % (FDS_MOST - 2));
+		fds_send(f.end.sock, bytes, len, fd, 3 + (unsigned int)i % (FDS_MOST - 2));
 		must(vhost_session_input(f.s) == -1);
 		fix_close(&f);
 	}

@@ -15,12 +15,12 @@ test_log(void)
 	struct msg m;
 
 	fix_open(&f);
-	f.keep = true;
+	f.end.keep = true;
 	msg_make(&m, VHOST_USER_SET_LOG_BASE);
 	m.u.log.offset = 0x2000;
 	fix_asked(&f, &m, 0);
 	CU_ASSERT_EQUAL(memcmp(&f.log, &m.u.log, sizeof(f.log)), 0);
-	CU_ASSERT_EQUAL(f.num_kept, 1);
+	CU_ASSERT_EQUAL(f.end.num_kept, 1);
 	/* the reply is its own: one that is asked for as well is not sent twice */
 	m.hdr.flags |= VHOST_USER_NEED_REPLY;
 	fix_asked(&f, &m, 0);
@@ -87,12 +87,12 @@ test_set_inflight(void)
 	struct msg m;
 
 	fix_open(&f);
-	f.keep = true;
+	f.end.keep = true;
 	msg_make(&m, VHOST_USER_SET_INFLIGHT_FD);
 	m.u.inflight.offset = 0x3000;
 	fix_input(&f, &m);
 	CU_ASSERT_EQUAL(memcmp(&f.area, &m.u.inflight, sizeof(f.area)), 0);
-	CU_ASSERT_EQUAL(f.num_kept, 1);
+	CU_ASSERT_EQUAL(f.end.num_kept, 1);
 	/* the padding that is not sent is not what an earlier message left */
 	m.u.inflight.padding = 0x5555;
 	fix_input(&f, &m);

@@ -24,7 +24,7 @@ send_part(struct fix *f, const struct msg *m, size_t from, size_t to)
 	int fd = fd_event();
 
 	msg_bytes(m, bytes);
-	fds_send(f->peer, bytes + from, to - from, fd, from == 0 ? m->nfds : 0);
+	fds_send(f->end.sock, bytes + from, to - from, fd, from == 0 ? m->nfds : 0);
 	close(fd);
 }
 
@@ -121,7 +121,7 @@ test_behind_each_other(void)
 	struct msg m;
 
 	fix_open(&f);
-	f.keep = true;
+	f.end.keep = true;
 	with = fds_count();
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		msg_make(&m, order[i]);
@@ -129,7 +129,7 @@ test_behind_each_other(void)
 	}
 	CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
 	CU_ASSERT_EQUAL(fix_calls(&f), 6);
-	CU_ASSERT_EQUAL(f.num_kept, 5);
+	CU_ASSERT_EQUAL(f.end.num_kept, 5);
 	CU_ASSERT_EQUAL(fds_count(), with + 5);
 	fix_close(&f);
 }
@@ -149,7 +149,8 @@ test_glued(void)
 	for (size_t piece = 1; piece <= len; piece++) {
 		fix_open(&f);
 		for (size_t at = 0; at < len; at += piece) {
-			fds_send(f.peer, bytes + at, at + piece < len ? piece : len - at, -1, 0);
+			fds_send(f.end.sock, bytes + at, at + piece < len ? piece : len - at, -1,
+				 0);
 			CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
 			CU_ASSERT_EQUAL(f.calls[OP_NUM],
 					(at + piece < len ? at + piece : len) / (len / 4));
@@ -181,8 +182,8 @@ test_dies(void)
 					send_part(&f, &m, 0, at);
 				if (looked)
 					CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
-				close(f.peer);
-				f.peer = -1;
+				close(f.end.sock);
+				f.end.sock = -1;
 				CU_ASSERT_EQUAL(vhost_session_input(f.s), -1);
 				CU_ASSERT_STRING_EQUAL(vhost_session_why(f.s, &failed),
 						       "front end closed the connection");
@@ -209,8 +210,8 @@ test_says_and_leaves(void)
 	fix_send(&f, &m);
 	msg_make(&m, VHOST_USER_SET_VRING_NUM);
 	fix_send(&f, &m);
-	close(f.peer);
-	f.peer = -1;
+	close(f.end.sock);
+	f.end.sock = -1;
 	CU_ASSERT_EQUAL(vhost_session_input(f.s), -1);
 	CU_ASSERT_EQUAL(f.calls[OP_STOP], 1);
 	CU_ASSERT_EQUAL(f.calls[OP_NUM], 1);

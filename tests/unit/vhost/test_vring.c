@@ -208,7 +208,7 @@ send_fd(struct fix *f, uint32_t request, int fd)
 	struct msg m;
 
 	msg_make(&m, request);
-	fds_send(f->peer, bytes, msg_bytes(&m, bytes), fd, 1);
+	fds_send(f->end.sock, bytes, msg_bytes(&m, bytes), fd, 1);
 }
 
 /* A blocking eventfd is made non-blocking; anything else is refused, and left as it is. */
@@ -239,12 +239,12 @@ test_eventfd(void)
 		close(sv[1]);
 		must(fcntl(event, F_SETFL, O_RDWR) == 0);
 		fix_open(&f);
-		f.keep = true;
+		f.end.keep = true;
 		send_fd(&f, fd_requests[r], event);
 		CU_ASSERT_EQUAL(vhost_session_input(f.s), 0);
-		CU_ASSERT_EQUAL_FATAL(f.num_kept, 1);
+		CU_ASSERT_EQUAL_FATAL(f.end.num_kept, 1);
 		CU_ASSERT(fcntl(event, F_GETFL) & O_NONBLOCK);
-		CU_ASSERT(fcntl(f.kept[0], F_GETFD) & FD_CLOEXEC);
+		CU_ASSERT(fcntl(f.end.kept[0], F_GETFD) & FD_CLOEXEC);
 		fix_close(&f);
 		close(event);
 	}

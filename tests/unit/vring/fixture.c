@@ -111,6 +111,15 @@ fix_good(struct fix *f, enum vring_dir dir)
 	return (uint16_t)id;
 }
 
+void
+fix_up_good(struct fix *f, uint32_t size, bool packed, enum vring_dir dir)
+{
+	struct gr_layout l = {.size = size, .start = packed ? WRAP | (size - 1) : 0};
+
+	fix_up(f, &l, FIX_FEATURES(packed));
+	fix_good(f, dir);
+}
+
 static void
 post(struct fix *f, uint64_t addr, uint32_t len, uint16_t flags)
 {
@@ -257,6 +266,12 @@ fix_calls(struct fix *f)
 	eventfd_t n = 0;
 
 	return eventfd_read(f->call, &n) == 0 ? n : 0;
+}
+
+void
+fix_count(void *count)
+{
+	(*(unsigned int *)count)++;
 }
 
 unsigned int

@@ -65,6 +65,10 @@ struct vdriver_seg fix_buf(struct fix *f, enum vring_dir dir);
 /* Posts one good chain of one 64-byte buffer; its id. */
 uint16_t fix_good(struct fix *f, enum vring_dir dir);
 
+/* A ring with one such chain; a packed one is just before its end: slot 0 with counter 0
+ * would be a ring that nobody has used. */
+void fix_up_good(struct fix *f, uint32_t size, bool packed, enum vring_dir dir);
+
 /* Makes a chain of one descriptor available as it is: split: descriptor FIX_BAD, packed:
  * the next slot, with id FIX_BAD and AVAIL and USED besides these flags. */
 #define FIX_BAD 9u
@@ -105,6 +109,9 @@ void fix_expect_seg(struct fix *f, uint16_t i, uint64_t addr, uint32_t len);
 /* Reads the call eventfd: how often the guest was told. */
 uint64_t fix_calls(struct fix *f);
 
+/* To be called when memory is lost: counts in the unsigned int. */
+void fix_count(void *count);
+
 /* Mappings of guest memory in this process. */
 unsigned int fix_count_maps(void);
 
@@ -123,9 +130,9 @@ uint32_t rnd_below(struct rnd *r, uint32_t n); /* n > 0 */
 
 /* The suites. */
 extern CU_TestInfo guest_mem_tests[], mem_slot_tests[], guest_log_tests[], sigbus_tests[],
-	init_tests[], chain_tests[], indirect_tests[], notify_tests[], random_tests[], race_tests[],
-	packed_journal_tests[], quiet_tests[], call_tests[], order_tests[], recover_tests[],
-	inflight_tests[];
+	init_tests[], chain_tests[], buffer_tests[], batch_tests[], indirect_tests[],
+	notify_tests[], random_tests[], race_tests[], packed_journal_tests[], quiet_tests[],
+	call_tests[], order_tests[], recover_tests[], inflight_tests[];
 
 /* Runs in a process of its own, see test_sigbus.c. */
 int sigbus_child(const char *how);

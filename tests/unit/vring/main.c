@@ -34,6 +34,8 @@ main(int argc, char **argv)
 		{"dirty log", ram_up, ram_down, NULL, NULL, guest_log_tests},
 		{"ring set-up", ram_up, ram_down, NULL, NULL, init_tests},
 		{"direct chains", ram_up, ram_down, NULL, NULL, chain_tests},
+		{"buffers of chains", ram_up, ram_down, NULL, NULL, buffer_tests},
+		{"batches", ram_up, ram_down, NULL, NULL, batch_tests},
 		{"indirect tables", ram_up, ram_down, NULL, NULL, indirect_tests},
 		{"notification", ram_up, ram_down, NULL, NULL, notify_tests},
 		{"barriers", NULL, NULL, NULL, NULL, order_tests},

@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 The virtq project */
 
-/* Chains of direct descriptors: good ones in every shape and at every place, and each
- * lie that a guest can tell with them. */
-
-#include <string.h>
+/* Chains of direct descriptors: which ones there are and how each goes on, good ones in every
+ * shape and at every place, and each lie that a guest can tell with them. */
 
 #include "fixture.h"
 
 #define SIZE 16u
 #define BAD FIX_BAD
-
-/* A ring with one good chain; a packed one is just before its end: slot 0 with
- * counter 0 would be a ring that nobody has used. */
-static void
-start(struct fix *f, bool packed, enum vring_dir dir)
-{
-	struct gr_layout l = {.size = SIZE, .start = packed ? WRAP | (SIZE - 1) : 0};
-
-	fix_up(f, &l, FIX_FEATURES(packed));
-	fix_good(f, dir);
-}
 
 /* Split: a chain that begins with this descriptor. */
 static void
@@ -36,20 +23,8 @@ bad_desc(enum vring_dir dir, struct vring_desc d, enum vring_fault fault)
 {
 	struct fix f;
 
-	start(&f, false, dir);
+	fix_up_good(&f, SIZE, false, dir);
 	post_desc(&f, d);
-	fix_expect_fault(&f, dir, fault);
-	fix_down(&f);
-}
-
-/* Either format: a chain of one descriptor. */
-static void
-bad_buffer(bool packed, enum vring_dir dir, struct vdriver_seg b, enum vring_fault fault)
-{
-	struct fix f;
-
-	start(&f, packed, dir);
-	fix_post(&f, b.addr, b.len, b.write ? D_WRITE : 0);
 	fix_expect_fault(&f, dir, fault);
 	fix_down(&f);
 }
@@ -65,7 +40,7 @@ test_loop(void)
 	bad_desc(VRING_DEQ, (struct vring_desc){RAM_C_ADDR, 0, D_NEXT, BAD}, VRING_FAULT_LOOP);
 	bad_desc(VRING_ENQ, (struct vring_desc){RAM_C_ADDR, 8, D_NEXT | D_WRITE, BAD},
 		 VRING_FAULT_LOOP);
-	start(&f, false, VRING_DEQ);
+	fix_up_good(&f, SIZE, false, VRING_DEQ);
 	b = fix_buf(&f, VRING_DEQ);
 	gr_set_desc(&f.gr, 5, (struct vring_desc){b.addr, 8, D_NEXT, BAD});
 	post_desc(&f, (struct vring_desc){b.addr, 8, D_NEXT, 5});
@@ -117,7 +92,7 @@ test_head_beyond(void)
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
 		struct fix f;
 
-		start(&f, false, VRING_DEQ);
+		fix_up_good(&f, SIZE, false, VRING_DEQ);
 		gr_push_avail(&f.gr, heads[i]);
 		gr_publish(&f.gr);
 		fix_expect_fault(&f, VRING_DEQ, VRING_FAULT_HEAD);
@@ -340,28 +315,6 @@ test_any_id(void)
 	fix_down(&f);
 }
 
-static void
-test_direction(bool packed)
-{
-	for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++) {
-		bool right = dir == VRING_ENQ;
-		struct vdriver_seg b[2] = {{RAM_C_ADDR, 8, right}, {RAM_C_ADDR, 8, !right}};
-		struct fix f;
-
-		bad_buffer(packed, dir, b[1], VRING_FAULT_DIRECTION);
-		/* an empty buffer has a direction, too */
-		b[1].len = 0;
-		bad_buffer(packed, dir, b[1], VRING_FAULT_DIRECTION);
-		/* the second of two: readable behind writable and the reverse */
-		b[1].len = 8;
-		start(&f, packed, dir);
-		fix_post_two(&f, b);
-		fix_expect_fault(&f, dir, VRING_FAULT_DIRECTION);
-		fix_down(&f);
-	}
-}
-BOTH(test_direction)
-
 /* Flags that the specification does not know change nothing; nor, in a split ring,
  * those of a packed one. */
 static void
@@ -377,144 +330,6 @@ test_unknown_flags(bool packed)
 	fix_down(&f);
 }
 BOTH(test_unknown_flags)
-
-static void
-test_empty_buffers(bool packed)
-{
-	static const uint64_t addrs[] = {RAM_C_ADDR, 0, RAM_HOLE, UINT64_MAX};
-
-	for (size_t i = 0; i < 4; i++) {
-		struct fix f;
-		struct vdriver_seg bufs[3];
-
-		/* in front of, between and behind bytes: it adds no piece */
-		fix_up_size(&f, SIZE, FIX_FEATURES(packed));
-		bufs[0] = (struct vdriver_seg){addrs[i], 0, false};
-		bufs[1] = fix_buf(&f, VRING_DEQ);
-		bufs[2] = (struct vdriver_seg){addrs[i], 0, false};
-		CU_ASSERT(gr_add(&f.gr, bufs, 3, 0, NULL) >= 0);
-		/* and alone: a chain of no bytes */
-		CU_ASSERT(gr_add(&f.gr, bufs, 1, 0, NULL) >= 0);
-		gr_publish(&f.gr);
-		fix_expect_ok(&f, VRING_DEQ, 2);
-		CU_ASSERT_EQUAL(f.b.nseg, 1);
-		fix_expect_seg(&f, 0, bufs[1].addr, 64);
-		CU_ASSERT_EQUAL(f.b.chain[0].len, 64);
-		CU_ASSERT_EQUAL(f.b.chain[1].nseg, 0);
-		CU_ASSERT_EQUAL(f.b.chain[1].len, 0);
-		fix_down(&f);
-	}
-}
-BOTH(test_empty_buffers)
-
-static void
-test_address_outside(bool packed)
-{
-	static const struct {
-		uint64_t addr;
-		uint32_t len;
-	} bad[] = {
-		{0, 1},                                    /* below the first region */
-		{RAM_A_ADDR - 1, 1},                       /* the byte before it */
-		{RAM_A_ADDR - 1, 2},                       /* runs into it */
-		{RAM_HOLE, 1},                             /* the first byte of the hole */
-		{RAM_C_ADDR - 1, 8},                       /* out of the hole into a region */
-		{RAM_HOLE - 8, 9},                         /* past a region's end into the hole */
-		{RAM_D_ADDR + RAM_SIZE - 1, 2},            /* past the last region */
-		{RAM_D_ADDR + RAM_SIZE, 1},                /* behind it */
-		{RAM_D_ADDR & 0xffffffff, 1},              /* the high region's address, cut */
-		{RAM_C_ADDR, 0xffffffff},                  /* far too long */
-		{RAM_A_ADDR, 2 * RAM_SIZE + 1},            /* across two regions and past both */
-		{UINT64_MAX, 1},                           /* the last address there is */
-		{UINT64_MAX - 7, 16},                      /* wraps */
-		{UINT64_MAX - RAM_A_ADDR + 2, 0xffffffff}, /* wraps into memory */
-	};
-
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		for (int dir = VRING_DEQ; dir <= VRING_ENQ; dir++)
-			bad_buffer(packed, dir,
-				   (struct vdriver_seg){bad[i].addr, bad[i].len, dir == VRING_ENQ},
-				   VRING_FAULT_ADDRESS);
-}
-BOTH(test_address_outside)
-
-static void
-test_region_edges(bool packed)
-{
-	static const uint64_t base[] = {RAM_A_ADDR, RAM_B_ADDR, RAM_C_ADDR, RAM_D_ADDR};
-
-	for (size_t i = 0; i < 4; i++) {
-		struct vdriver_seg bufs[3] = {{base[i], 1, false},
-					      {base[i] + RAM_SIZE - 1, 1, false},
-					      {base[i], RAM_SIZE, false}};
-		struct fix f;
-
-		fix_up_size(&f, SIZE, FIX_FEATURES(packed));
-		CU_ASSERT(gr_add(&f.gr, bufs, 3, 0, NULL) >= 0);
-		gr_publish(&f.gr);
-		fix_expect_ok(&f, VRING_DEQ, 1);
-		for (uint16_t k = 0; k < 3; k++)
-			fix_expect_seg(&f, k, bufs[k].addr, bufs[k].len);
-		CU_ASSERT_EQUAL(f.b.chain[0].len, RAM_SIZE + 2);
-		fix_down(&f);
-	}
-}
-BOTH(test_region_edges)
-
-static void
-test_crosses_regions(bool packed)
-{
-	struct vdriver_seg b = {RAM_B_ADDR - 10, 30, true};
-	struct fix f;
-
-	fix_up_size(&f, SIZE, FIX_FEATURES(packed));
-	CU_ASSERT(gr_add(&f.gr, &b, 1, 0, NULL) >= 0);
-	gr_publish(&f.gr);
-	fix_expect_ok(&f, VRING_ENQ, 1);
-	CU_ASSERT_EQUAL(f.b.nseg, 2);
-	fix_expect_seg(&f, 0, RAM_B_ADDR - 10, 10);
-	fix_expect_seg(&f, 1, RAM_B_ADDR, 20);
-	CU_ASSERT_EQUAL(f.b.chain[0].len, 30);
-	CU_ASSERT_EQUAL(f.b.chain[0].nseg, 2);
-	fix_down(&f);
-}
-BOTH(test_crosses_regions)
-
-/* Bytes at each region's edges, across two of them, and none at all at any address,
- * in one chain. */
-static void
-test_buffers(bool packed)
-{
-	struct vdriver_seg bufs[] = {
-		{RAM_A_ADDR, 1, true},
-		{UINT64_MAX, 0, true},
-		{RAM_B_ADDR - 10, 30, true},
-		{RAM_HOLE - 1, 1, true},
-		{RAM_HOLE, 0, true},
-		{RAM_D_ADDR, RAM_SIZE, true},
-		{0, 0, true},
-	};
-	struct vdriver_seg none = {RAM_HOLE, 0, true};
-	struct fix f;
-
-	fix_up(&f, &(struct gr_layout){.size = SIZE, .start = SIZE - 3}, FIX_FEATURES(packed));
-	CU_ASSERT(gr_add(&f.gr, bufs, 7, 0, NULL) >= 0);
-	CU_ASSERT(gr_add(&f.gr, &none, 1, 0, NULL) >= 0);
-	gr_publish(&f.gr);
-	fix_expect_ok(&f, VRING_ENQ, 2);
-	CU_ASSERT_EQUAL(f.b.nseg, 5);
-	fix_expect_seg(&f, 0, RAM_A_ADDR, 1);
-	fix_expect_seg(&f, 1, RAM_B_ADDR - 10, 10);
-	fix_expect_seg(&f, 2, RAM_B_ADDR, 20);
-	fix_expect_seg(&f, 3, RAM_HOLE - 1, 1);
-	fix_expect_seg(&f, 4, RAM_D_ADDR, RAM_SIZE);
-	CU_ASSERT_EQUAL(f.b.chain[0].len, 32 + RAM_SIZE);
-	CU_ASSERT_EQUAL(f.b.chain[1].nseg, 0);
-	CU_ASSERT_EQUAL(f.b.chain[1].len, 0);
-	CU_ASSERT_EQUAL(f.b.slots, packed ? 8 : 2);
-	fix_down(&f);
-}
-BOTH(test_buffers)
 
 /* As long as the ring or the limit of all chains allows, and one longer. */
 static void
@@ -610,109 +425,6 @@ test_fault_keeps_batch(bool packed)
 }
 BOTH(test_fault_keeps_batch)
 
-/* From any entry, with nothing given back. */
-static void
-test_full_batch_from(void)
-{
-	struct fix f;
-	uint16_t n;
-
-	fix_up_size(&f, 1024, F_VERSION_1);
-	for (int i = 0; i < 1024; i++)
-		fix_good(&f, VRING_DEQ);
-	for (uint16_t from = 0; from < 1024; from += VRING_BATCH) {
-		vring_batch_begin(&f.b);
-		/* in two steps: the second goes behind the first */
-		n = vring_split_snapshot(&f.vr, VRING_DEQ, &f.b, from, 10);
-		CU_ASSERT_EQUAL(n, 10);
-		n = vring_split_snapshot(&f.vr, VRING_DEQ, &f.b, (uint16_t)(from + 10), 1024);
-		CU_ASSERT_EQUAL(n, VRING_BATCH - 10);
-		CU_ASSERT_EQUAL(f.b.nchain, VRING_BATCH);
-		for (uint16_t i = 0; i < VRING_BATCH; i++)
-			CU_ASSERT_EQUAL(f.b.chain[i].head, from + i);
-	}
-	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
-	fix_down(&f);
-}
-
-static void
-test_full_batch(bool packed)
-{
-	uint32_t left = 1000;
-	struct fix f;
-
-	fix_up_size(&f, packed ? 1000 : 1024, FIX_FEATURES(packed));
-	for (uint32_t i = 0; i < left; i++)
-		fix_good(&f, VRING_DEQ);
-	while (left > 0) {
-		uint16_t n = left < VRING_BATCH ? (uint16_t)left : VRING_BATCH;
-
-		vring_batch_begin(&f.b);
-		/* in two steps: the second goes behind the first */
-		CU_ASSERT_EQUAL(fix_snapshot_more(&f, VRING_DEQ, 10), 10);
-		CU_ASSERT_FALSE(f.b.full);
-		CU_ASSERT_EQUAL(fix_snapshot_more(&f, VRING_DEQ, (uint16_t)(left - 10)), n - 10);
-		CU_ASSERT_EQUAL(f.b.full, left > VRING_BATCH);
-		CU_ASSERT_EQUAL(f.b.nchain, n);
-		CU_ASSERT_EQUAL(f.b.slots, n);
-		fix_return(&f, n);
-		left -= n;
-	}
-	if (packed)
-		CU_ASSERT_EQUAL(fix_snapshot(&f, VRING_DEQ), 0);
-	CU_ASSERT_EQUAL(f.vr.fault, VRING_OK);
-	fix_down(&f);
-}
-BOTH(test_full_batch)
-
-/* Three chains of 500 pieces: two fit into a batch, the third comes with the next one,
- * and the ring is not at fault.  cut() forgets one of them. */
-static void
-pieces_run_out(bool packed, bool cut)
-{
-	struct gr_layout l = {.size = packed ? 1600 : 2048, .start = packed ? 1400 : 0};
-	static struct vdriver_seg bufs[500];
-	uint16_t first = cut ? 1 : 2, third = 2 - first;
-	struct fix f;
-	int ids[3];
-
-	fix_up(&f, &l, FIX_FEATURES(packed));
-	for (uint32_t k = 0; k < 500; k++)
-		bufs[k] = (struct vdriver_seg){RAM_C_ADDR + 2 * k, 1 + k % 2, false};
-	for (int i = 0; i < 3; i++) {
-		ids[i] = gr_add(&f.gr, bufs, 500, 0, NULL);
-		CU_ASSERT(ids[i] >= 0);
-	}
-	gr_publish(&f.gr);
-	fix_expect_ok(&f, VRING_DEQ, 2);
-	CU_ASSERT_TRUE(f.b.full);
-	CU_ASSERT_EQUAL(f.b.nseg, 1000);
-	if (cut) {
-		vring_batch_cut(&f.b, 1);
-		CU_ASSERT_EQUAL(f.b.slots, packed ? 500 : 1);
-		CU_ASSERT_EQUAL(f.b.nseg, 500);
-	}
-	fix_return(&f, first);
-	CU_ASSERT_EQUAL(fix_reap(&f), first);
-	fix_expect_ok(&f, VRING_DEQ, 3 - first);
-	CU_ASSERT_EQUAL(f.b.chain[third].head, ids[2]);
-	CU_ASSERT_EQUAL(f.b.chain[third].nseg, 500);
-	for (uint16_t k = 0; k < 500; k++)
-		fix_expect_seg(&f, third * 500 + k, bufs[k].addr, bufs[k].len);
-	fix_return(&f, 3 - first);
-	CU_ASSERT_EQUAL(fix_reap(&f), 3u - first);
-	CU_ASSERT_EQUAL(vring_position(&f.vr), packed ? 1300 | WRAP : 3);
-	fix_down(&f);
-}
-
-static void
-test_pieces_run_out(bool packed)
-{
-	pieces_run_out(packed, false);
-	pieces_run_out(packed, true);
-}
-BOTH(test_pieces_run_out)
-
 CU_TestInfo chain_tests[] = {
 	{"split: loop", test_loop},
 	{"split: next beyond the ring", test_next_beyond},
@@ -720,7 +432,6 @@ CU_TestInfo chain_tests[] = {
 	{"split: head beyond the ring", test_head_beyond},
 	{"split: avail index jumps", test_avail_jump},
 	{"split: avail index of a full ring, at the wrap", test_avail_full},
-	{"split: batch is full, from any entry", test_full_batch_from},
 	{"packed: what is not available", test_not_available},
 	{"packed: flags of any value", test_any_flags},
 	{"packed: ids of any value", test_any_id},
@@ -728,16 +439,8 @@ CU_TestInfo chain_tests[] = {
 	{"packed: a chain without end", test_endless},
 	BOTH_TESTS("around, from every place", test_around),
 	BOTH_TESTS("a full ring, from every place", test_full),
-	BOTH_TESTS("wrong direction", test_direction),
 	BOTH_TESTS("unknown descriptor flags", test_unknown_flags),
-	BOTH_TESTS("buffers of no length, with any address", test_empty_buffers),
-	BOTH_TESTS("address outside, past an end, wrapping", test_address_outside),
-	BOTH_TESTS("first and last byte of each region", test_region_edges),
-	BOTH_TESTS("buffer across two regions", test_crosses_regions),
-	BOTH_TESTS("buffers at edges, across regions, empty", test_buffers),
 	BOTH_TESTS("longest chain, and one longer", test_longest_chain),
 	BOTH_TESTS("a fault keeps the chains before it", test_fault_keeps_batch),
-	BOTH_TESTS("batch is full", test_full_batch),
-	BOTH_TESTS("batch runs out of pieces", test_pieces_run_out),
 	CU_TEST_INFO_NULL,
 };

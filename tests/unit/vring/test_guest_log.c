@@ -141,32 +141,23 @@ test_shared(void)
 	close(fd);
 }
 
-static unsigned int lost_calls;
-
-static void
-on_lost(void *arg)
-{
-	(void)arg;
-	lost_calls++;
-}
-
 /* Marks in a log whose file was truncated end nothing, and are seen. */
 static void
 test_lost(void)
 {
 	int fd = ram_memfd(8192, 0);
 	struct guest_log *log = guest_log_new(fd, 0, 8192, err, sizeof(err));
+	unsigned int lost = 0;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(log);
-	guest_log_on_loss(log, on_lost, NULL);
-	lost_calls = 0;
+	guest_log_on_loss(log, fix_count, &lost);
 	CU_ASSERT_EQUAL(ftruncate(fd, 4096), 0);
 	guest_log_mark(log, 0, PAGE);
 	CU_ASSERT_FALSE(guest_log_lost(log));
 	CU_ASSERT_TRUE(bit(fd, 0, 0));
 	guest_log_mark(log, 4096ull * 8 * PAGE, PAGE);
 	CU_ASSERT_TRUE(guest_log_lost(log));
-	CU_ASSERT_EQUAL(lost_calls, 1);
+	CU_ASSERT_EQUAL(lost, 1);
 	guest_log_free(log);
 	close(fd);
 }

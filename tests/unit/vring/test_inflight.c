@@ -243,15 +243,6 @@ test_others(void)
 	vhost_inflight_free(NULL);
 }
 
-static unsigned int lost_calls;
-
-static void
-on_lost(void *arg)
-{
-	(void)arg;
-	lost_calls++;
-}
-
 /* A copy of our area in a file that its owner truncates. */
 static void
 test_truncated(void)
@@ -260,13 +251,14 @@ test_truncated(void)
 	int fd = make(&a, 2, 64), copy = ram_memfd(a.size, 0);
 	static uint8_t bytes[6464];
 	struct vhost_inflight *in;
+	unsigned int lost = 0;
 
 	CU_ASSERT_EQUAL_FATAL(a.size, sizeof(bytes));
 	CU_ASSERT_EQUAL(pread(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
 	CU_ASSERT_EQUAL(pwrite(copy, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
 	in = must_open(&a, copy);
 	CU_ASSERT_TRUE(vhost_inflight_has_state(in));
-	vhost_inflight_on_loss(in, on_lost, NULL);
+	vhost_inflight_on_loss(in, fix_count, &lost);
 	CU_ASSERT_EQUAL(ftruncate(copy, 0), 0);
 	CU_ASSERT_FALSE(vhost_inflight_lost(in));
 	for (uint32_t q = 0; q < 2; q++) {
@@ -276,7 +268,7 @@ test_truncated(void)
 		st.journal[RING_JOURNAL - 1] = 1;
 	}
 	CU_ASSERT_TRUE(vhost_inflight_lost(in));
-	CU_ASSERT(lost_calls > 0);
+	CU_ASSERT(lost > 0);
 	vhost_inflight_free(in);
 	close(copy);
 	close(fd);
