@@ -132,8 +132,19 @@ class Testpmd:
         return [str(a) for a in args + ["--", "-i", "--total-num-mbufs=16384", *self.args]]
 
     def start(self, forward=True, timeout=60):
-        self.launch()
+        for _ in range(5):
+            refused = self._refused_fanouts()
+            self.launch()
+            self._terminal.wait(_literal(_PROMPT), 0, timeout)
+            if self._refused_fanouts() == refused:
+                break
         return self.attach(forward, timeout)
+
+    def _refused_fanouts(self):
+        """How often eth_af_packet did not come about: the number of its fanout group, made of
+        the process's and the interface's, was another one's.  A new process has another."""
+        log = self.lab.path(f"{self.name}.log")
+        return log.read_text(errors="replace").count("PACKET_FANOUT") if log.exists() else 0
 
     def launch(self):
         """Starts testpmd, whose port may wait for a peer; attach() has to follow."""
