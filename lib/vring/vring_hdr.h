@@ -31,6 +31,16 @@ vring_hdr_put(uint8_t *dst, uint32_t hdr_len, uint16_t num_buffers)
 		memcpy(dst + 10, &num_buffers, sizeof(num_buffers));
 }
 
+/* Prefetches the line that the header ends in or that follows it, to be written, and the
+ * header's, only to be read, because vring_hdr_put() seldom writes it: a driver may keep
+ * headers in lines of their own (DPDK's does), and has to read what it writes to there. */
+static inline void
+vring_hdr_prefetch(const uint8_t *dst, uint32_t hdr_len)
+{
+	vring_prefetch_write(dst + hdr_len);
+	vring_prefetch(dst);
+}
+
 /* Across as many segments as it takes, which together hold at least hdr_len bytes. */
 static inline void
 vring_hdr_put_segs(const struct vring_seg *seg, uint32_t hdr_len, uint16_t num_buffers)

@@ -5,6 +5,7 @@
 import csv
 import itertools
 import json
+import re
 import statistics
 import time
 
@@ -147,39 +148,54 @@ class Forwarding:
     rounds = 5
     seconds = 2.0
     settle = 0.5
+    rings = {  # net_virtio_user's arguments
+        "split-mrg-ino": "",  # what it offers when nothing is asked for
+        "split": "mrg_rxbuf=0,in_order=0",
+        "split-mrg": "in_order=0",
+        "packed-mrg-ino": "packed_vq=1",
+        "packed-ino": "packed_vq=1,mrg_rxbuf=0",
+    }
 
     def run(self, bench, plan):
         rows = []
-        bench.say(f"\ntestpmd, io-forward between two vhost-user ports, net_virtio_user behind: "
-                  f"{'ring':<16} {'virtq':>7} {'net_vhost':>9} Mpps, ratio (95% interval)")
-        for ring, options in (("split", "mrg_rxbuf=0,in_order=0"),
-                              ("split-mrg", "mrg_rxbuf=1,in_order=0"),
-                              ("packed-ino", "packed_vq=1,mrg_rxbuf=0,in_order=1")):
-            pairs = []
-            for n in range(self.rounds):
-                mpps = {}
-                for kind in ("eth_virtq", "net_vhost")[::1 if n % 2 == 0 else -1]:
-                    mpps[kind] = self._round(bench, kind, f"{ring}-{n}", options)
-                pairs.append((mpps["eth_virtq"], mpps["net_vhost"]))
-            ours, theirs = (statistics.median(p) for p in zip(*pairs))
+        bench.say(f"\ntestpmd, io-forward between two vhost-user ports, net_virtio_user behind; "
+                  f"Mpps, and cycles that the host's lcore is busy per packet\n"
+                  f"{'ring':>16} {'virtq':>15} {'net_vhost':>15} Mpps ratio (95% interval)")
+        for ring, options in self.rings.items():
+            rounds = [self._pair(bench, f"{ring}-{n}", options, n % 2) for n in range(self.rounds)]
+            pairs = [(ours[0], theirs[0]) for ours, theirs in rounds]
+            ours, theirs = ([statistics.median(v) for v in zip(*side)] for side in zip(*rounds))
             found = figures.ratio(pairs, ring)
-            bench.say(f"{ring:>90} {ours:>7.2f} {theirs:>9.2f}, {found.median:.2f} "
-                      f"({found.low:.2f} to {found.high:.2f})")
-            rows.append((ring, f"{ours:.3f}", f"{theirs:.3f}", f"{found.median:.3f}",
-                         f"{found.low:.3f}", f"{found.high:.3f}"))
+            bench.say(f"{ring:>16} {ours[0]:>8.2f} {ours[1]:>6.1f} {theirs[0]:>8.2f} "
+                      f"{theirs[1]:>6.1f} {found.median:.2f} ({found.low:.2f} to "
+                      f"{found.high:.2f})")
+            rows.append((ring, f"{ours[0]:.3f}", f"{theirs[0]:.3f}", f"{ours[1]:.2f}",
+                         f"{theirs[1]:.2f}", f"{found.median:.3f}", f"{found.low:.3f}",
+                         f"{found.high:.3f}"))
         with open(bench.out / "forwarding.csv", "w", newline="", encoding="ascii") as file:
             out = csv.writer(file, lineterminator="\n")
-            out.writerow("ring virtq_mpps net_vhost_mpps ratio ci_low ci_high".split())
+            out.writerow("ring virtq_mpps net_vhost_mpps virtq_cycles net_vhost_cycles ratio "
+                         "ci_low ci_high".split())
             out.writerows(rows)
 
+    def _pair(self, bench, name, options, second):
+        """Both drivers, in turns first: what _round() says of eth_virtq and of net_vhost."""
+        kinds = ["eth_virtq", "net_vhost"]
+        found = {kind: self._round(bench, kind, name, options)
+                 for kind in kinds[::-1 if second else 1]}
+        return [found[kind] for kind in kinds]
+
     def _round(self, bench, kind, name, options):
-        """Mpps that the host forwards."""
+        """Mpps that the host forwards, and the cycles for a packet without those of empty
+        polls."""
         base = bench.lab.tmp / f"fwd-{kind}-{name}"
         host = Testpmd(bench.lab, [f"{kind}{i},iface={base}-{i}" for i in (0, 1)],
-                       name=f"fwd-host-{kind}", connector=False, hugepages=True)
-        guest = Testpmd(bench.lab, [f"net_virtio_user{i},path={base}-{i},queue_size=1024,{options}"
-                                    for i in (0, 1)], name="fwd-guest", connector=False,
-                        hugepages=True, eal=["--single-file-segments"])
+                       name=f"fwd-host-{kind}", connector=False, hugepages=True,
+                       setup=["set record-core-cycles on"])
+        guest = Testpmd(bench.lab, [f"net_virtio_user{i},path={base}-{i},queue_size=1024"
+                                    f"{options and ','}{options}" for i in (0, 1)],
+                        name="fwd-guest", connector=False, hugepages=True,
+                        eal=["--single-file-segments"])
         guest.plugins = ()
         host.cpu, guest.cpu = bench.cpus
         try:
@@ -190,7 +206,9 @@ class Forwarding:
             time.sleep(self.settle)
             began, first = time.monotonic(), self._forwarded(host)
             time.sleep(self.seconds)
-            return (self._forwarded(host) - first) / (time.monotonic() - began) / 1e6
+            mpps = (self._forwarded(host) - first) / (time.monotonic() - began) / 1e6
+            cycles = re.search(r"CPU cycles/packet=([0-9.]+)", host.command("stop"))
+            return mpps, float(cycles.group(1))
         finally:
             guest.close()
             host.close()

@@ -34,7 +34,7 @@ virtq_tx_fits(struct rte_mbuf **pkts, uint16_t n, uint32_t hdr, struct vring_run
 		if (unlikely(pkts[i]->nb_segs != 1 || need > run->len[i]))
 			break;
 		run->len[i] = need;
-		vring_prefetch_write(run->host[i]);
+		vring_hdr_prefetch(run->host[i], hdr);
 		vring_prefetch_write(run->host[i] + hdr + 63);
 	}
 	return i;
@@ -146,8 +146,8 @@ virtq_tx_prefetch(const struct vring *vr, const struct vring_batch *b,
 {
 	const struct vring_seg *seg = &b->seg[b->chain[p->first].first];
 
-	vring_prefetch_write(seg->addr + RTE_MIN(seg->len - 1, (uint32_t)vr->hdr_len));
-	for (uint16_t k = p->first; k < p->first + p->count; k++)
+	vring_hdr_prefetch(seg->addr, RTE_MIN(seg->len - 1, (uint32_t)vr->hdr_len));
+	for (uint16_t k = p->first + 1; k < p->first + p->count; k++)
 		vring_prefetch_write(b->seg[b->chain[k].first].addr);
 }
 
