@@ -8,7 +8,7 @@ from lab import Guest, Host, Nic, Qemu, Testpmd, both_ways, one_way, ping, until
 from lab import huge, net, traffic
 from lab.qemu import memory_option
 from lab.testpmd import use_hugepages
-from setups import GUEST_IP, HOST_IP, Pair
+from setups import GUEST_IP, HOST_IP, Pair, works
 
 
 def test_two_guests_with_two_devices_each(lab):
@@ -92,6 +92,44 @@ def test_port_info(lab):
     assert info["MTU"] == "1500"
     pair.pmd.command("port config mtu 0 1400")
     assert pair.pmd.info(0)["MTU"] == "1400"
+
+
+def test_telemetry(lab):
+    """What a monitor reads, while packets pass and after the guest's driver is gone."""
+    pair = Pair(lab, start=False)
+    pmd, ask = pair.pmd, pair.pmd.telemetry
+    pmd.has_telemetry = True
+    pmd.start()
+    assert ask("/virtq/list") == [0]  # and not 1, which is no port of this driver
+    port = ask("/virtq/port,0")
+    assert (port["name"], port["front"], port["socket"]) == ("eth_virtq0", "ipc", lab.socket)
+    assert (port["connected"], port["running"]) == ("no", "no") and "pid" not in port
+    assert ask("/virtq/queue,0,0") is None
+
+    pair.vm.boot()
+    pair.vm.wait_carrier()
+    works(pair)
+    port = ask("/virtq/port,0")
+    assert (port["connected"], port["running"], port["pairs"]) == ("yes", "yes", 1)
+    assert port["pid"] == pair.vm.process.pid and port["vm_name"] == "vm0"
+    assert port["guest_mac"] == pair.guest.mac
+    assert int(port["features"], 16) & 1 << 32, "VIRTIO_F_VERSION_1"
+    assert (port["device_connects"], port["broken_rings"]) == (1, 0)
+    stats = pmd.stats(0)
+    for index, way, packets in ((0, "to guest", stats["TX-packets"]),
+                                (1, "from guest", stats["RX-packets"])):
+        ring = ask(f"/virtq/queue,0,{index}")
+        assert (ring["direction"], ring["served"], ring["fault"]) == (way, "yes", "")
+        assert ring["size"] == 256 and ring["packed"] == "no"
+        assert packets <= ring["next_used"] == ring["next_avail"]
+    for wrong in ("/virtq/port", "/virtq/port,", "/virtq/port,1", "/virtq/port,0,0",
+                  "/virtq/port,x", "/virtq/port,65536", "/virtq/queue,0", "/virtq/queue,0,",
+                  "/virtq/queue,0,3", "/virtq/queue,0,65537", "/virtq/queue,1,0"):
+        assert ask(wrong) is None, wrong
+
+    pair.vm.kill()
+    until("the end of the connection", 10, lambda: ask("/virtq/port,0")["connected"] == "no")
+    assert ask("/virtq/port,0")["device_lost"] == 1
 
 
 def test_tap_on_the_other_side(lab):

@@ -2,10 +2,12 @@
 # Copyright (c) 2026 The virtq project
 """A stock dpdk-testpmd with our plugin, driven through its prompt."""
 
+import json
 import os
 import pty
 import re
 import shutil
+import socket
 import subprocess
 import termios
 import threading
@@ -100,6 +102,7 @@ class Testpmd:
     __test__ = False  # not a test class, whatever pytest thinks of its name
     nice = 0  # of all of them
     cpu = None  # where it forwards; None: on any processor
+    has_telemetry = False  # a telemetry socket; not with hugepages
     program, plugins = ["dpdk-testpmd"], ["-d", "librte_net_virtq.so"]
     _count = 0
 
@@ -120,8 +123,9 @@ class Testpmd:
         # Any thread on any processor: another run may be busy beside this one.
         lcores = ",".join(f"{n}@({cpus})" if n == 0 or self.cpu is None else f"{n}@{self.cpu}"
                           for n in range(self.lcores))
-        args = [*self.program, "--lcores", lcores, "--no-pci", "--no-telemetry",
-                *self.plugins]
+        args = [*self.program, "--lcores", lcores, "--no-pci", *self.plugins]
+        if not self.has_telemetry:
+            args += ["--no-telemetry"]
         if self.hugepages:
             args += ["--in-memory", "-m", self.memory]
         else:
@@ -200,6 +204,16 @@ class Testpmd:
         """What "show port info" says, as a dictionary."""
         text = self.command(f"show port info {port}")
         return {k.strip(): v.strip() for k, v in re.findall(r"^([^:\n]+): ?(.*)$", text, re.M)}
+
+    def telemetry(self, command):
+        """The answer to a telemetry command; None if that failed."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.settimeout(10)
+            client.connect(f"/var/run/dpdk/{self._prefix}/dpdk_telemetry.v2")
+            client.recv(16384)  # who answers
+            client.send(command.encode())
+            (answer,) = json.loads(client.recv(16384)).values()
+            return answer
 
     def link_up(self, port):
         return self.info(port).get("Link status") == "up"

@@ -41,6 +41,13 @@
 #define VIRTQ_QSTATS(stats, qstats) (stats)
 #endif
 
+/* A 64-bit number in a telemetry dictionary got another name in 23.03. */
+#if RTE_VERSION >= RTE_VERSION_NUM(23, 3, 0, 0)
+#define virtq_tel_add_uint rte_tel_data_add_dict_uint
+#else
+#define virtq_tel_add_uint rte_tel_data_add_dict_u64
+#endif
+
 /* EAL's call that makes a control thread, which does not run on the lcores' processors,
  * was renamed in 23.07. */
 #if RTE_VERSION >= RTE_VERSION_NUM(23, 7, 0, 0)

@@ -386,8 +386,8 @@ const struct eth_dev_ops virtq_secondary_ops = {
 	.xstats_get_names = virtq_xstats_get_names,
 };
 
-static struct virtq_port *
-api_port(uint16_t port_id)
+struct virtq_port *
+virtq_port_by_id(uint16_t port_id)
 {
 	if (!rte_eth_dev_is_valid_port(port_id) || rte_eth_devices[port_id].dev_ops != &virtq_ops)
 		return NULL;
@@ -397,7 +397,7 @@ api_port(uint16_t port_id)
 int
 rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 {
-	struct virtq_port *port = api_port(port_id);
+	struct virtq_port *port = virtq_port_by_id(port_id);
 
 	if (!port)
 		return -ENODEV;
@@ -425,7 +425,7 @@ rte_eth_virtq_info_get(uint16_t port_id, struct rte_eth_virtq_info *info)
 int
 rte_eth_virtq_announce(uint16_t port_id)
 {
-	struct virtq_port *port = api_port(port_id);
+	struct virtq_port *port = virtq_port_by_id(port_id);
 
 	return port ? virtq_connector_announce(port) : -ENODEV;
 }
@@ -433,7 +433,7 @@ rte_eth_virtq_announce(uint16_t port_id)
 int
 rte_eth_virtq_queue_event_get(uint16_t port_id, struct rte_eth_virtq_queue_event *event)
 {
-	struct virtq_port *port = api_port(port_id);
+	struct virtq_port *port = virtq_port_by_id(port_id);
 	uint16_t i;
 	bool any;
 
