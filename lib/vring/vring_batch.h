@@ -71,6 +71,9 @@ vring_min(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* Bytes; where it is another number, prefetches are less use. */
+#define VRING_CACHE_LINE 64u
+
 static inline void
 vring_prefetch(const void *p)
 {

@@ -31,14 +31,16 @@ vring_hdr_put(uint8_t *dst, uint32_t hdr_len, uint16_t num_buffers)
 		memcpy(dst + 10, &num_buffers, sizeof(num_buffers));
 }
 
-/* Prefetches the line that the header ends in or that follows it, to be written, and the
- * header's, only to be read, because vring_hdr_put() seldom writes it: a driver may keep
- * headers in lines of their own (DPDK's does), and has to read what it writes to there. */
-static inline void
+/* Prefetches the line that the header begins in: to be written if the packet begins there as
+ * well, else only to be read, because vring_hdr_put() seldom writes.  A driver that keeps
+ * headers in lines of their own (DPDK's does) finds them in its processor's cache then. */
+static inline __attribute__((always_inline)) void
 vring_hdr_prefetch(const uint8_t *dst, uint32_t hdr_len)
 {
-	vring_prefetch_write(dst + hdr_len);
-	vring_prefetch(dst);
+	if ((uintptr_t)dst % VRING_CACHE_LINE + hdr_len < VRING_CACHE_LINE)
+		vring_prefetch_write(dst);
+	else
+		vring_prefetch(dst);
 }
 
 /* Across as many segments as it takes, which together hold at least hdr_len bytes. */

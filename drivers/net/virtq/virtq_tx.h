@@ -146,7 +146,8 @@ virtq_tx_prefetch(const struct vring *vr, const struct vring_batch *b,
 {
 	const struct vring_seg *seg = &b->seg[b->chain[p->first].first];
 
-	vring_hdr_prefetch(seg->addr, RTE_MIN(seg->len - 1, (uint32_t)vr->hdr_len));
+	vring_prefetch_write(seg->addr + RTE_MIN(seg->len - 1, (uint32_t)vr->hdr_len));
+	vring_hdr_prefetch(seg->addr, vr->hdr_len);
 	for (uint16_t k = p->first + 1; k < p->first + p->count; k++)
 		vring_prefetch_write(b->seg[b->chain[k].first].addr);
 }

@@ -81,6 +81,7 @@ virtq_tx_run_plan(const struct vring *vr, struct rte_mbuf **pkts, uint16_t n,
 					       vr->mergeable);
 		if (count[i] == 0)
 			break;
+		vring_prefetch_write(run->host[k] + vr->hdr_len);
 		vring_hdr_prefetch(run->host[k], vr->hdr_len);
 		for (uint16_t end = k++ + count[i]; k < end; k++)
 			vring_prefetch_write(run->host[k]);
