@@ -42,7 +42,7 @@ help:
 	@echo 'make unit layering models format-check wire-check doc-check words bench-test'
 	@echo '     qemu-check loopback e2e    its parts (JOBS= tests of loopback and e2e at a time)'
 	@echo 'make check-matrix  a hostile driver against every kind of device (root; ten minutes)'
-	@echo 'make check-fronts  every vhost-user front end, killed twenty times each (root; two hours)'
+	@echo 'make check-fronts  every vhost-user front end, killed twenty times each (root; several hours)'
 	@echo 'make install    to PREFIX=/usr/local and, the plugin, to DPDK'"'"'s plugin folder'
 	@echo '                (PLUGINDIR= to leave that out, PLUGINDIR=dir for another, DESTDIR=)'
 	@echo 'make uninstall  remove what install put there'
