@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The virtq project
-"""What is no cell of the table: the copy limit, latency, many ports."""
+"""What is no cell of the table: the copy limit, latency, many ports, forwarding."""
 
 import csv
 import itertools

@@ -180,10 +180,11 @@ class FrontEnd:
         desc, avail, used = ring or self.rings[index]
         return struct.pack("=IIQQQQ", index, flags, where + desc, where + used, where + avail, 0)
 
-    def ring_messages(self, index):
-        """What sets up a ring: (request, payload, fds) of each message."""
+    def ring_messages(self, index, base=None):
+        """What sets up a ring: (request, payload, fds) of each message.  base: None for its used
+        index, which takes memory."""
         return [(SET_VRING_NUM, state(index, RING), []),
-                (SET_VRING_BASE, state(index, self.used(index)), []),
+                (SET_VRING_BASE, state(index, self.used(index) if base is None else base), []),
                 (SET_VRING_ADDR, self.addr(index), []),
                 (SET_VRING_CALL, u64(index), [self.calls[index]]),
                 (SET_VRING_KICK, u64(index), [self.kicks[index]])]
@@ -193,14 +194,6 @@ class FrontEnd:
             self.send(request, payload, fds)
         if enable:
             self.do(SET_VRING_ENABLE, state(index, 1))
-
-    def ring_without_memory(self, index):
-        """Sets up and enables a ring whose file the front end has truncated."""
-        self.send(SET_VRING_NUM, state(index, RING))
-        self.send(SET_VRING_BASE, state(index))
-        self.send(SET_VRING_ADDR, self.addr(index))
-        self.send(SET_VRING_KICK, u64(index), [self.kicks[index]])
-        self.send(SET_VRING_ENABLE, state(index, 1))
 
     def inflight(self):
         """Asks for an area; its size, and its file."""

@@ -96,12 +96,7 @@ virtq_stats_reset(struct rte_eth_dev *dev)
 	return 0;
 }
 
-struct xstat {
-	const char *name;
-	size_t offset;
-};
-
-static const struct xstat port_xstats[] = {
+const struct virtq_xstat virtq_port_xstats[] = {
 	{"device_connects", offsetof(struct virtq_port_counts, connects)},
 	{"device_starts", offsetof(struct virtq_port_counts, starts)},
 	{"device_lost", offsetof(struct virtq_port_counts, lost)},
@@ -109,14 +104,16 @@ static const struct xstat port_xstats[] = {
 	{"announces", offsetof(struct virtq_port_counts, announces)},
 };
 
-static const struct xstat rxq_xstats[] = {
+const size_t virtq_num_port_xstats = RTE_DIM(virtq_port_xstats);
+
+static const struct virtq_xstat rxq_xstats[] = {
 	{"nombuf", offsetof(struct virtq_queue_stats, nombuf)},
 	{"missed", offsetof(struct virtq_queue_stats, missed)},
 	{"runt", offsetof(struct virtq_queue_stats, runt)},
 	{"oversize", offsetof(struct virtq_queue_stats, oversize)},
 };
 
-static const struct xstat txq_xstats[] = {
+static const struct virtq_xstat txq_xstats[] = {
 	{"no_guest_buffer", offsetof(struct virtq_queue_stats, no_buffer)},
 	{"oversize", offsetof(struct virtq_queue_stats, oversize)},
 	{"filtered", offsetof(struct virtq_queue_stats, filtered)},
@@ -144,13 +141,12 @@ put(struct xstat_out *out, const char *prefix, const char *name, uint64_t value)
 
 static void
 put_queue(struct xstat_out *out, const char *prefix, const struct virtq_queue *q,
-	  const struct xstat *list, size_t n)
+	  const struct virtq_xstat *list, size_t n)
 {
 	const struct virtq_queue_stats st = since_reset(q);
 
 	for (size_t i = 0; i < n; i++)
-		put(out, prefix, list[i].name,
-		    *(const uint64_t *)((const uint8_t *)&st + list[i].offset));
+		put(out, prefix, list[i].name, virtq_xstat_of(&list[i], &st));
 	put(out, prefix, "guest_interrupts", st.notified);
 	put(out, prefix, "broken", q->broken);
 }
@@ -162,13 +158,10 @@ put_all(struct rte_eth_dev *dev, struct xstat_out *out)
 	char prefix[24];
 	uint16_t i;
 
-	for (size_t k = 0; k < RTE_DIM(port_xstats); k++) {
-		size_t at = port_xstats[k].offset;
-
-		put(out, "", port_xstats[k].name,
-		    *(const uint64_t *)((const uint8_t *)&port->count + at) -
-			    *(const uint64_t *)((const uint8_t *)&port->count_base + at));
-	}
+	for (size_t k = 0; k < virtq_num_port_xstats; k++)
+		put(out, "", virtq_port_xstats[k].name,
+		    virtq_xstat_of(&virtq_port_xstats[k], &port->count) -
+			    virtq_xstat_of(&virtq_port_xstats[k], &port->count_base));
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		snprintf(prefix, sizeof(prefix), "rx_q%u_", i);
 		put_queue(out, prefix, &port->rxq[i], rxq_xstats, RTE_DIM(rxq_xstats));

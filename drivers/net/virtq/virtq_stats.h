@@ -14,6 +14,22 @@ int virtq_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsi
 int virtq_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 			   unsigned int n);
 
+/* A counter: its name, and where in its struct it is. */
+struct virtq_xstat {
+	const char *name;
+	size_t offset;
+};
+
+/* Of struct virtq_port_counts. */
+extern const struct virtq_xstat virtq_port_xstats[];
+extern const size_t virtq_num_port_xstats;
+
+static inline uint64_t
+virtq_xstat_of(const struct virtq_xstat *xstat, const void *counts)
+{
+	return *(const uint64_t *)((const uint8_t *)counts + xstat->offset);
+}
+
 /* Sums of all queues of one direction since the port was made: no reset of the application's
  * statistics changes them, so that who asks now and then can subtract. */
 struct virtq_totals {

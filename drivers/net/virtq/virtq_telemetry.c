@@ -11,12 +11,14 @@
 #include <stdlib.h>
 
 #include <rte_telemetry.h>
+#include <rte_uuid.h>
 
 #include "compat.h"
 #include "order.h"
 #include "rte_eth_virtq.h"
 #include "virtq_control.h"
 #include "virtq_ethdev.h"
+#include "virtq_stats.h"
 #include "vring.h"
 
 /* "N" or "N,M", count of them, into values; false if params is anything else. */
@@ -65,14 +67,11 @@ add_mac(struct rte_tel_data *d, const char *name, const uint8_t *mac)
 }
 
 static void
-add_uuid(struct rte_tel_data *d, const char *name, const uint8_t *u)
+add_uuid(struct rte_tel_data *d, const char *name, const uint8_t *uuid)
 {
-	char text[37];
+	char text[RTE_UUID_STRLEN];
 
-	snprintf(text, sizeof(text),
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
-		 u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
-		 u[15]);
+	rte_uuid_unparse(uuid, text, sizeof(text));
 	rte_tel_data_add_dict_string(d, name, text);
 }
 
@@ -94,11 +93,9 @@ list(const char *cmd, const char *params, struct rte_tel_data *d)
 static void
 add_counts(struct rte_tel_data *d, const struct virtq_port_counts *c)
 {
-	virtq_tel_add_uint(d, "device_connects", c->connects);
-	virtq_tel_add_uint(d, "device_starts", c->starts);
-	virtq_tel_add_uint(d, "device_lost", c->lost);
-	virtq_tel_add_uint(d, "broken_rings", c->broken_rings);
-	virtq_tel_add_uint(d, "announces", c->announces);
+	for (size_t i = 0; i < virtq_num_port_xstats; i++)
+		virtq_tel_add_uint(d, virtq_port_xstats[i].name,
+				   virtq_xstat_of(&virtq_port_xstats[i], c));
 }
 
 static void
